@@ -1,0 +1,133 @@
+"""The composition root of the server: builds everything once from the settings and passes it on. No globals."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+
+from earwitness import telemetry
+from earwitness.__about__ import __version__
+from earwitness.api import native, openai, whispercpp
+from earwitness.api.bridge import Works, in_thread
+from earwitness.api.edge import Edge
+from earwitness.api.errors import answer
+from earwitness.api.house import House
+from earwitness.config import Settings, ensure_folder
+from earwitness.errors import BadInput, EarwitnessError, NotFound
+from earwitness.kit import Kit
+from earwitness.models import catalog
+
+SWEEP_S = 15.0
+ABOUT = """
+Speech to text on your own machine, behind the protocols that clients already speak. The routes under `/v1` are
+OpenAI's; `/inference` is whisper.cpp's. Where a key is set, send it as `Authorization: Bearer KEY`.
+"""
+
+
+def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
+    """The application. It owns the kit, made here unless one is given, and closes it when the server stops."""
+    kit = kit or Kit(settings)
+    house = House(
+        settings=settings,
+        kit=kit,
+        works=Works(settings.seats),
+        metrics=telemetry.Metrics(),
+        log=telemetry.logger(settings.log_level, settings.log_format),
+    )
+    house.metrics.watch(lambda: _gauges(house))
+    app = FastAPIOffline(
+        title="Earwitness",
+        version=__version__,
+        description=ABOUT,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        license_info={"name": "Apache-2.0"},
+    )
+    app.state.house = house
+    for door in (openai, whispercpp, native):
+        app.include_router(door.router)
+    app.add_exception_handler(EarwitnessError, _known)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_middleware(Edge, house=house)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    house: House = app.state.house
+    ensure_folder(house.settings.home)
+    await in_thread(lambda: _clear(house))
+    tasks = [asyncio.create_task(_preload(house)), asyncio.create_task(_sweep(house))]
+    house.log.info("started", version=__version__, cores=house.kit.machine.cores, home=str(house.settings.home))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await in_thread(house.works.close)
+        await in_thread(house.kit.close)
+        house.log.info("stopped")
+
+
+def _clear(house: House) -> None:
+    """Remove uploads that a killed server left behind."""
+    for left in ensure_folder(house.settings.scratch).glob("upload-*"):
+        left.unlink(missing_ok=True)
+
+
+async def _preload(house: House) -> None:
+    try:
+        if house.settings.preload:
+            await house.can(catalog.DEFAULT)
+        house.ready = True
+    except EarwitnessError as error:
+        house.why_not_ready = error.message
+        house.log.error("not ready", code=error.code, why=error.message, remedy=error.remedy)
+
+
+async def _sweep(house: House) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        unloaded = await in_thread(house.kit.pool.sweep)
+        if unloaded:
+            house.log.info("unloaded", models=unloaded)
+
+
+def _gauges(house: House) -> dict[str, tuple[str, float]]:
+    loaded = house.kit.pool.loaded()
+    return {
+        "earwitness_running": ("Recordings in work", len(house.works)),
+        "earwitness_places": ("Recordings that may be in work at once", house.settings.seats),
+        "earwitness_waiting_clips": ("Clips waiting for an engine", sum(place.waiting for place in loaded)),
+        "earwitness_loaded_models": ("Models in memory", len(loaded)),
+        "earwitness_ready": ("1 when the server can take work", float(house.ready)),
+    }
+
+
+async def _known(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, EarwitnessError)
+    return answer(error, request.url.path)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    name = str(first["loc"][-1])
+    return answer(BadInput(f"{name}: {first['msg']}", param=name), request.url.path)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return answer(NotFound("there is no such route", remedy="The routes are listed under /docs."), request.url.path)
+    wrong = BadInput(f"{error.detail} for this route", remedy="The routes are listed under /docs.")
+    found = answer(wrong, request.url.path, error.status_code)
+    found.headers.update(error.headers or {})
+    return found

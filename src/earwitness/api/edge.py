@@ -1,0 +1,102 @@
+"""The edge of the server: who may come in, and what is written down about it. Plain ASGI, before any route.
+
+Every request gets an id; every route but a short list needs the key, once there is one; without a key the server
+answers only to loopback names, so that no web page can reach it through a name of its own. Request lines are logged
+without query, body or names of files.
+"""
+
+import hmac
+import re
+import time
+import uuid
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from earwitness.api.errors import answer
+from earwitness.api.house import House
+from earwitness.errors import EarwitnessError, EngineFailed, Unauthorized
+
+OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs")
+"""Paths, and all below them, that need no key."""
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class Edge:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        self._app, self._house = app, house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        ident = given if SAFE_ID.fullmatch(given) else f"req_{uuid.uuid4().hex}"
+        began, status = time.perf_counter(), 499
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                told = MutableHeaders(scope=message)
+                told["x-request-id"] = ident
+                told["x-content-type-options"] = "nosniff"
+                told["openai-processing-ms"] = str(round((time.perf_counter() - began) * 1000))
+            await send(message)
+
+        try:
+            self._admit(scope["path"], headers)
+            await self._app(scope, receive, sending)
+        except EarwitnessError as error:
+            await answer(error, scope["path"])(scope, receive, sending)
+        except Exception as error:
+            self._house.log.error("unexpected", request=ident, kind=type(error).__name__, exc_info=error)
+            if status == 499:
+                failed = EngineFailed(f"an unexpected {type(error).__name__} stopped the request")
+                await answer(failed, scope["path"])(scope, receive, sending)
+        finally:
+            self._write_down(scope, ident, status, time.perf_counter() - began)
+
+    def _admit(self, path: str, headers: Mapping[str, str]) -> None:
+        """Raise Unauthorized for a stranger."""
+        settings = self._house.settings
+        host = headers.get("host", "").lower()
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        allowed = settings.allowed_hosts or (() if settings.api_key else LOOPBACK)
+        if allowed and name not in {a.lower() for a in allowed}:
+            raise Unauthorized(
+                f"this server does not answer to the name {name[:100]!r}",
+                remedy="Call it by a loopback name, or set EARWITNESS_API_KEY or EARWITNESS_ALLOWED_HOSTS.",
+            )
+        key = settings.api_key
+        if key is None or any(path == p or path.startswith(f"{p}/") for p in OPEN):
+            return
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        right = scheme.lower() == "bearer" and hmac.compare_digest(
+            given.strip().encode(), key.get_secret_value().encode()
+        )
+        if not right:
+            raise Unauthorized("the API key is missing or wrong")
+
+    def _write_down(self, scope: Scope, ident: str, status: int, took_s: float) -> None:
+        route = getattr(scope.get("route"), "path", "unknown")
+        metrics = self._house.metrics
+        metrics.requests.labels(scope["method"], route, status).inc()
+        metrics.seconds.labels(route).observe(took_s)
+        quiet = route in {"/livez", "/readyz", "/health", "/metrics"}
+        write = self._house.log.debug if quiet else self._house.log.info
+        write(
+            "request",
+            request=ident,
+            method=scope["method"],
+            route=route,
+            status=status,
+            ms=round(took_s * 1000),
+        )

@@ -1,0 +1,62 @@
+"""What an error looks like on the wire: one table from class to HTTP status, and each door's shape."""
+
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+from earwitness import errors as e
+
+STATUS: dict[type[e.EarwitnessError], int] = {
+    e.TooLarge: 413,
+    e.BadInput: 400,
+    e.UnknownModel: 404,
+    e.NotFound: 404,
+    e.Unsupported: 400,
+    e.Missing: 501,
+    e.Unauthorized: 401,
+    e.Busy: 503,
+    e.StorageFailed: 507,
+    e.Cancelled: 499,
+    e.EngineFailed: 500,
+    e.EarwitnessError: 500,
+}
+"""The first class in an error's line of descent that stands here decides."""
+
+KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+def status_of(error: e.EarwitnessError) -> int:
+    """HTTP status of an error."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def headers_of(error: e.EarwitnessError) -> dict[str, str]:
+    """Headers that tell a client whether and when to try again, as the OpenAI clients read them."""
+    if isinstance(error, e.Busy):
+        return {"retry-after": str(max(1, round(error.retry_after_s))), "x-should-retry": "true"}
+    return {"x-should-retry": "true" if error.retry else "false"}
+
+
+def sentence(error: e.EarwitnessError) -> str:
+    """Message and remedy for a person."""
+    message = error.message if error.message.endswith((".", "!", "?")) else f"{error.message}."
+    return f"{message[0].upper()}{message[1:]} {error.remedy}"
+
+
+def openai_body(error: e.EarwitnessError, status: int | None = None) -> dict[str, Any]:
+    """The error object of OpenAI's API."""
+    status = status or status_of(error)
+    kind = KINDS.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    return {"error": {"message": sentence(error), "type": kind, "param": error.param, "code": error.code}}
+
+
+def plain_body(error: e.EarwitnessError) -> dict[str, Any]:
+    """An error as whisper.cpp's server and the small doors say it, with our code beside."""
+    return {"error": sentence(error), "code": error.code}
+
+
+def answer(error: e.EarwitnessError, path: str, status: int | None = None) -> JSONResponse:
+    """An error in the shape of the door that the path belongs to; `status` goes before the table's."""
+    status = status or status_of(error)
+    body = openai_body(error, status) if path.startswith("/v1/") else plain_body(error)
+    return JSONResponse(body, status, headers_of(error))

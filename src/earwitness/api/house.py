@@ -1,0 +1,139 @@
+"""What the doors share: the kit, the works, the metrics, and the way of a recording from a request to a transcript."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from fastapi import Request
+from structlog.typing import FilteringBoundLogger
+
+from earwitness import batch
+from earwitness.api.bridge import Run, Work, Works, in_thread
+from earwitness.api.uploads import Upload, received, received_raw
+from earwitness.audio.decode import Report
+from earwitness.config import Settings
+from earwitness.errors import Cancelled, EarwitnessError
+from earwitness.kit import Kit
+from earwitness.models.lane import Urgency
+from earwitness.stages.recipe import Recipe
+from earwitness.telemetry import Metrics
+from earwitness.types import Can, Segment, Transcript
+
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class House:
+    """Everything a door may use. Made by `app`, found by the doors through `of`."""
+
+    settings: Settings
+    kit: Kit
+    works: Works
+    metrics: Metrics
+    log: FilteringBoundLogger
+    ready: bool = False
+    why_not_ready: str = "the model is loading"
+    started: float = field(default_factory=time.time)
+
+    def form(self, request: Request) -> AbstractAsyncContextManager[Upload]:
+        """The request's form, received to disk, if there is a place for it. Raises Busy, and what `received` raises."""
+        self.works.admit()
+        return received(request, self.settings.scratch, self.settings.max_upload_mb)
+
+    def body(self, request: Request) -> AbstractAsyncContextManager[Upload]:
+        """The request's body as a recording, likewise."""
+        self.works.admit()
+        return received_raw(request, self.settings.scratch, self.settings.max_upload_mb)
+
+    async def can(self, model: str) -> Can:
+        """What a model can do, loaded if need be. Raises UnknownModel, and what the load raises."""
+        return await in_thread(lambda: self.kit.can(model))
+
+    def begin(self, upload: Upload, recipe: Recipe, caller: str) -> Work:
+        """The work of an upload, its own or that of an identical one still running for the same caller.
+
+        Whoever gets it must watch it before the next await. Raises BadInput without a recording, and Busy.
+        """
+        path = upload.recording()
+        key = (upload.digest, caller, repr(recipe))
+        work, shared = self.works.join(key, self._run(path, recipe), upload.close)
+        if shared:
+            self.metrics.shared.inc()
+        return work
+
+    def _run(self, path: Path, recipe: Recipe) -> Run:
+        def run(
+            tell: Callable[[tuple[Segment, ...]], None],
+            note: Callable[[batch.Progress], None],
+            stop: batch.Stop,
+        ) -> Transcript:
+            gathered = batch.Gathering(recipe, Report())
+            began = time.monotonic()
+            try:
+                found = batch.run(
+                    path,
+                    recipe,
+                    self.kit,
+                    urgency=Urgency.INTERACTIVE,
+                    on_segments=tell,
+                    on_progress=note,
+                    stop=stop,
+                    gathering=gathered,
+                )
+            except EarwitnessError as error:
+                self.metrics.failures.labels(error.code).inc()
+                raise
+            self._count(found, time.monotonic() - began)
+            return found
+
+        return run
+
+    def _count(self, found: Transcript, took_s: float) -> None:
+        model = found.provenance.model
+        self.metrics.audio.labels(model).inc(found.duration_s)
+        self.metrics.work.labels(model).inc(took_s)
+        self.metrics.words.labels(model).inc(sum(len(s.text.split()) for s in found.segments))
+        for held in found.suppressed:
+            self.metrics.suppressed.labels(held.reason).inc()
+
+
+def of(request: Request) -> House:
+    """The house a request came to."""
+    house = request.app.state.house
+    assert isinstance(house, House)
+    return house
+
+
+def caller(request: Request) -> str:
+    """Who sends a request, as far as sharing work is concerned: the key it came with."""
+    return request.headers.get("authorization", "")
+
+
+async def transcript(request: Request, work: Work) -> Transcript:
+    """The finished transcript, or Cancelled as soon as the client goes away. Raises what the run raised."""
+    with work.watched():
+        return await while_there(request, work.transcript())
+
+
+async def while_there(request: Request, wanted: Coroutine[None, None, R]) -> R:
+    """What is waited for, or Cancelled as soon as the client closes the connection."""
+    waiting = asyncio.ensure_future(wanted)
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({waiting, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            raise Cancelled("the client went away")
+        return waiting.result()
+    finally:
+        gone.cancel()
+        waiting.cancel()
+
+
+async def _gone(request: Request) -> None:
+    """Ends when the client closes the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

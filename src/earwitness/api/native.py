@@ -1,0 +1,141 @@
+"""The small doors: health, models, the machine, metrics, and `/transcribe` with the recording as its body."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from earwitness.__about__ import __version__
+from earwitness.api import house, wishes
+from earwitness.api.schemas import PlainError
+from earwitness.errors import BadInput
+from earwitness.export import full
+from earwitness.models import catalog
+from earwitness.stages.recipe import Recipe
+from earwitness.types import Ask, Json
+
+AUDIO = {"requestBody": {"required": True, "content": {t: {"schema": {"type": "string", "format": "binary"}} for t in (
+    "application/octet-stream", "audio/wav", "audio/mpeg", "audio/flac", "audio/ogg")}}}  # fmt: skip
+
+router = APIRouter(tags=["Earwitness"])
+
+
+@router.get("/livez", summary="Is the process alive")
+async def livez() -> dict[str, str]:
+    """Yes, whenever it can answer at all."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="Can it take work", responses={503: {"description": "Not yet"}})
+async def readyz(request: Request) -> Response:
+    """Whether the default model is loaded."""
+    home = house.of(request)
+    body = {"status": "ok"} if home.ready else {"status": "not ready", "why": home.why_not_ready}
+    return JSONResponse(body, 200 if home.ready else 503, {} if home.ready else {"retry-after": "2"})
+
+
+@router.get("/health", summary="whisper.cpp's health", responses={503: {"description": "Still loading"}})
+async def health(request: Request) -> Response:
+    """Like `/readyz`, in the words of whisper.cpp's server."""
+    ready = house.of(request).ready
+    return JSONResponse({"status": "ok" if ready else "loading model"}, 200 if ready else 503)
+
+
+@router.get("/models", summary="Models with what they can do")
+async def models(request: Request) -> dict[str, Json]:
+    """Every model, whether it is loaded, and its licence."""
+    home = house.of(request)
+    loaded = {place.plan.model: place for place in home.kit.pool.loaded()}
+    listed: list[Json] = [
+        {
+            "name": entry.name,
+            "aliases": list(entry.aliases),
+            "languages": list(entry.languages),
+            "format": entry.format,
+            "size": entry.size,
+            "licence": entry.licence,
+            "about": entry.about,
+            "loaded": entry.name in loaded,
+        }
+        for entry in catalog.ENTRIES
+        if entry.format != "fake"
+    ]
+    return {"models": listed, "default": catalog.DEFAULT}
+
+
+@router.get("/api/device-info", summary="The machine and what runs on it")
+async def device_info(request: Request) -> dict[str, Json]:
+    """What the probe found, the engines and why not, and the loaded models with the reason for their plan."""
+    home = house.of(request)
+    machine = home.kit.machine
+    return {
+        "version": __version__,
+        "system": machine.system,
+        "processor": machine.processor,
+        "cores": machine.cores,
+        "memory": machine.memory,
+        "devices": [asdict(d) for d in machine.devices],
+        "engines": [{"name": e.name, "usable": e.why_not is None, "why_not": e.why_not} for e in home.kit.engines],
+        "loaded": [
+            {
+                "model": place.plan.model,
+                "engine": place.plan.engine,
+                "device": place.plan.device.name,
+                "workers": place.plan.workers,
+                "why": place.plan.why,
+                "users": place.users,
+                "waiting": place.waiting,
+                "idle_s": round(place.idle_s, 1),
+            }
+            for place in home.kit.pool.loaded()
+        ],
+    }
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """All metrics of this process."""
+    return Response(house.of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.post(
+    "/transcribe",
+    openapi_extra=AUDIO,
+    summary="Speech to text, the recording being the body",
+    responses={s: {"model": PlainError, "description": "An error"} for s in (400, 401, 404, 413, 500, 503, 507)},
+)
+async def transcribe(
+    request: Request,
+    language: Annotated[str | None, Query(description="ISO 639-1 code of the speech")] = None,
+) -> dict[str, Json]:
+    """Turn a recording into our own JSON, whose `text` is the whole text. A form with a field `file` is taken too."""
+    return await _transcribe(request, catalog.DEFAULT, language)
+
+
+@router.post(
+    "/transcribe/{model:path}",
+    openapi_extra=AUDIO,
+    summary="The same with a model by name",
+    responses={s: {"model": PlainError, "description": "An error"} for s in (400, 401, 404, 413, 500, 503, 507)},
+)
+async def transcribe_with(
+    request: Request,
+    model: str,
+    language: Annotated[str | None, Query(description="ISO 639-1 code of the speech")] = None,
+) -> dict[str, Json]:
+    """Turn a recording into our own JSON, with that model."""
+    return await _transcribe(request, model, language)
+
+
+async def _transcribe(request: Request, model: str, language: str | None) -> dict[str, Json]:
+    home = house.of(request)
+    recipe = Recipe(model=model, ask=Ask(language=wishes.language_code(language)))
+    form = request.headers.get("content-type", "").startswith("multipart/form-data")
+    await home.can(model)
+    async with home.form(request) if form else home.body(request) as upload:
+        if upload.fields:
+            raise BadInput(f"this form takes a recording and nothing else, not {min(upload.fields)[:64]!r}")
+        found = await house.transcript(request, home.begin(upload, recipe, house.caller(request)))
+    return full.to_json(found)

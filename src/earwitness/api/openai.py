@@ -1,0 +1,193 @@
+"""OpenAI's door: transcriptions, translations and models, as the official clients speak it.
+
+Source: openai-python (resources/audio, types/audio) and OpenAI's API reference. What differs on purpose: every format
+goes with every model, streaming works with all of them, and hints without effect are named in
+`x-earwitness-not-honoured`.
+"""
+
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from earwitness import export
+from earwitness.api import house, wishes
+from earwitness.api.bridge import Work
+from earwitness.api.errors import openai_body
+from earwitness.api.schemas import (
+    ErrorBody,
+    ModelCard,
+    ModelList,
+    TranscriptionForm,
+    TranslationForm,
+    form_document,
+)
+from earwitness.api.wishes import Wishes
+from earwitness.engines import honour
+from earwitness.errors import EarwitnessError, Unsupported
+from earwitness.export import verbose
+from earwitness.models import catalog
+from earwitness.types import Can, Json, Segment, Token, Transcript
+
+NOT_HONOURED = "x-earwitness-not-honoured"
+FIELD_OF = {"hotwords": "keywords", "word_times": "timestamp_granularities", "logprobs": "include"}
+"""The form's name for an Ask's field, where they differ."""
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["OpenAI"],
+    responses={s: {"model": ErrorBody, "description": "An error"} for s in (400, 401, 404, 413, 500, 503, 507)},
+)
+
+
+@router.post(
+    "/audio/transcriptions",
+    openapi_extra=form_document(TranscriptionForm),
+    response_class=Response,
+    summary="Speech to text",
+    responses={200: {"content": {t: {} for t in ("application/json", "text/plain", "text/vtt", "text/event-stream")}}},
+)
+async def transcriptions(request: Request) -> Response:
+    """Turn a recording into text, in the language that is spoken."""
+    return await _answer(request, wishes.transcription)
+
+
+@router.post(
+    "/audio/translations",
+    openapi_extra=form_document(TranslationForm),
+    response_class=Response,
+    summary="Speech to English text",
+    responses={200: {"content": {t: {} for t in ("application/json", "text/plain", "text/vtt")}}},
+)
+async def translations(request: Request) -> Response:
+    """Turn a recording into English text."""
+    return await _answer(request, wishes.translation)
+
+
+@router.get("/models", summary="All models")
+async def models(request: Request) -> ModelList:
+    """The models and their aliases."""
+    return ModelList(data=[card for entry in catalog.ENTRIES if _shown(entry) for card in _cards(request, entry)])
+
+
+@router.get("/models/{name:path}", summary="One model")
+async def model(request: Request, name: str) -> ModelCard:
+    """One model by its name or an alias."""
+    entry = catalog.find(name)
+    return ModelCard(id=name, created=int(house.of(request).started), owned_by=entry.author)
+
+
+@router.delete("/models/{name:path}", summary="Remove a model")
+async def remove(name: str) -> Response:
+    """Models that come with a package can't be removed one by one."""
+    entry = catalog.find(name)
+    raise Unsupported(
+        f"{entry.name} comes with the package {entry.package} and can't be removed by itself",
+        remedy=f"Uninstall {entry.package} if it is not wanted.",
+        param="model",
+    )
+
+
+async def _answer(request: Request, parse: Callable[[Mapping[str, list[str]]], Wishes]) -> Response:
+    """The way of a request: receive, read the wishes, do the work, shape the answer."""
+    home = house.of(request)
+    async with home.form(request) as upload:
+        wanted = parse(upload.fields)
+        headers = _told(wanted, await home.can(wanted.recipe.model))
+        work = home.begin(upload, wanted.recipe, house.caller(request))
+        if not wanted.stream:
+            return _shaped(await house.transcript(request, work), wanted, headers)
+        events = _events(work, wanted)
+        first = await house.while_there(
+            request, anext(events)
+        )  # what fails before the first word has a status of its own
+    headers |= {"cache-control": "no-cache", "x-accel-buffering": "no"}
+    return StreamingResponse(_after(first, events), media_type="text/event-stream", headers=headers)
+
+
+def _told(wanted: Wishes, can: Can) -> dict[str, str]:
+    """The header that names what has no effect. Raises Unsupported, early and with the form's own names."""
+    try:
+        hints = honour(wanted.recipe.ask, can)[1]
+    except Unsupported as error:
+        error.param = FIELD_OF.get(error.param or "", error.param)
+        raise
+    names = (*(FIELD_OF.get(h, h) for h in hints), *wanted.unknown)
+    return {NOT_HONOURED: ", ".join(names)} if names else {}
+
+
+def _shaped(found: Transcript, wanted: Wishes, headers: dict[str, str]) -> Response:
+    """The answer in the format asked for."""
+    if wanted.shape == "verbose_json":
+        return JSONResponse(verbose.body(found, words=wanted.words, segments=wanted.segments), headers=headers)
+    if wanted.shape == "json":
+        return JSONResponse(_json(found, wanted), headers=headers)
+    if wanted.shape == "text":
+        return Response(f"{found.text}\n", headers=headers, media_type="text/plain; charset=utf-8")
+    form = export.find(wanted.shape)
+    return Response(export.render(found, form.name), headers=headers, media_type=form.media_type)
+
+
+def _json(found: Transcript, wanted: Wishes) -> dict[str, Json]:
+    body: dict[str, Json] = {
+        "text": found.text,
+        "usage": {"type": "duration", "seconds": round(found.duration_s)},
+    }
+    if wanted.recipe.ask.logprobs:
+        body["logprobs"] = [_logprob(t) for s in found.segments for t in s.tokens]
+    return body
+
+
+def _logprob(token: Token) -> Json:
+    return {"token": token.text, "bytes": list(token.raw), "logprob": round(token.logprob, 6)}
+
+
+async def _events(work: Work, wanted: Wishes) -> AsyncGenerator[str, None]:
+    """The text as server-sent events: deltas that only ever append, then the whole; or one error event.
+
+    Raises the run's error if it fails before the first word.
+    """
+    text, steps = "", list[Json]()
+    with work.watched():
+        try:
+            async for segment in work.segments():
+                delta = f" {segment.text}" if text else segment.text
+                text += delta
+                steps += [_logprob(t) for t in segment.tokens]
+                yield _event(_delta(delta, segment, wanted))
+        except EarwitnessError as error:
+            if not text:
+                raise
+            yield f"data: {json.dumps(openai_body(error))}\n\n"
+            return
+    done: dict[str, Json] = {"type": "transcript.text.done", "text": text}
+    yield _event(done | ({"logprobs": steps} if wanted.recipe.ask.logprobs else {}))
+
+
+async def _after(first: str, rest: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    async with contextlib.aclosing(rest):
+        yield first
+        async for event in rest:
+            yield event
+
+
+def _delta(delta: str, segment: Segment, wanted: Wishes) -> dict[str, Json]:
+    found: dict[str, Json] = {"type": "transcript.text.delta", "delta": delta}
+    if wanted.recipe.ask.logprobs:
+        found["logprobs"] = [_logprob(t) for t in segment.tokens]
+    return found
+
+
+def _event(body: Mapping[str, Json]) -> str:
+    return f"event: {body['type']}\ndata: {json.dumps(body, ensure_ascii=False)}\n\n"
+
+
+def _cards(request: Request, entry: catalog.Entry) -> list[ModelCard]:
+    since = int(house.of(request).started)
+    return [ModelCard(id=name, created=since, owned_by=entry.author) for name in (entry.name, *entry.aliases)]
+
+
+def _shown(entry: catalog.Entry) -> bool:
+    return entry.format != "fake"

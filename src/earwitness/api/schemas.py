@@ -1,0 +1,123 @@
+"""The forms that clients send, as documents for OpenAPI and as the rules their fields are read by.
+
+Every field a client may send stands here; what does not stand here is named back to the client as not honoured.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+FILE = {"type": "string", "format": "binary"}
+
+
+class TranslationForm(BaseModel):
+    """`POST /v1/audio/translations`: speech in any language the model knows becomes English text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: Annotated[
+        str,
+        Field(json_schema_extra=FILE, description="The recording, in any container and codec FFmpeg reads."),
+    ]
+    model: Annotated[
+        str,
+        Field(description="Name or alias of a model; `GET /v1/models` lists them.", examples=["whisper-1"]),
+    ]
+    prompt: Annotated[str | None, Field(description="A hint at style or names; not every engine heeds it.")] = None
+    response_format: Annotated[
+        Literal["json", "text", "srt", "verbose_json", "vtt"], Field(description="The shape of the answer.")
+    ] = "json"
+    temperature: Annotated[float, Field(ge=0, le=1, description="Sampling; above 0 a hint.")] = 0.0
+    language_gate: Annotated[
+        Literal["on", "off"],
+        Field(description="Our own: `off` gives out what a single-language model makes of any speech."),
+    ] = "on"
+
+
+class TranscriptionForm(TranslationForm):
+    """`POST /v1/audio/transcriptions`: speech becomes text in its own language."""
+
+    language: Annotated[str | None, Field(description="ISO 639-1 code of the speech.", examples=["en"])] = None
+    languages: Annotated[
+        list[str] | None,
+        Field(alias="languages[]", description="Languages the speech may be in.", max_length=100),
+    ] = None
+    keywords: Annotated[
+        list[str] | None,
+        Field(alias="keywords[]", description="Words to listen for; a hint.", max_length=1000),
+    ] = None
+    timestamp_granularities: Annotated[
+        list[Literal["word", "segment"]] | None,
+        Field(alias="timestamp_granularities[]", description="Which times `verbose_json` holds."),
+    ] = None
+    include: Annotated[
+        list[Literal["logprobs"]] | None,
+        Field(alias="include[]", description="`logprobs` adds the decoder's steps to `json`."),
+    ] = None
+    chunking_strategy: Annotated[
+        str | None,
+        Field(
+            description="`auto`, or an object in brackets: `chunking_strategy[type]=server_vad` with `[threshold]`, "
+            "`[prefix_padding_ms]` and `[silence_duration_ms]`."
+        ),
+    ] = None
+    stream: Annotated[bool, Field(description="Send the text as it comes, as server-sent events.")] = False
+
+
+class InferenceForm(BaseModel):
+    """whisper.cpp's `POST /inference`."""
+
+    file: Annotated[str, Field(json_schema_extra=FILE, description="The recording.")]
+    response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
+    language: Annotated[str, Field(description="ISO 639-1 code, or `auto`.")] = "auto"
+    translate: Annotated[bool, Field(description="Into English.")] = False
+    temperature: Annotated[float, Field(ge=0, le=1)] = 0.0
+    prompt: str | None = None
+    offset_t: Annotated[int, Field(ge=0, description="Start at this millisecond.")] = 0
+    duration: Annotated[int, Field(ge=0, description="Take this many milliseconds; 0 takes all.")] = 0
+    vad_threshold: Annotated[float | None, Field(gt=0, lt=1)] = None
+    max_len: Annotated[int, Field(ge=0, description="Characters of a subtitle line; 0 for the usual 42.")] = 0
+
+
+class ModelCard(BaseModel):
+    """One model, as OpenAI's API lists it."""
+
+    id: str
+    object: Literal["model"] = "model"
+    created: int
+    owned_by: str
+
+
+class ModelList(BaseModel):
+    """All models."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelCard]
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong and what to do."""
+
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+
+
+class ErrorBody(BaseModel):
+    """An error of a `/v1` route."""
+
+    error: ErrorDetail
+
+
+class PlainError(BaseModel):
+    """An error of the other routes."""
+
+    error: str
+    code: str
+
+
+def form_document(form: type[BaseModel]) -> dict[str, JsonValue]:
+    """The OpenAPI request body of a multipart form."""
+    schema = form.model_json_schema(by_alias=True)
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}

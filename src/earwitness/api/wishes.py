@@ -1,0 +1,239 @@
+"""Reads the fields of OpenAI's forms into a Recipe and the shape of the answer. Parsing only; nothing is run here.
+
+A field that is not understood is an error; one that nobody knows is reported as not honoured. Source: the types of
+openai-python (TranscriptionCreateParams, TranslationCreateParams).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from earwitness.errors import BadInput, Unsupported
+from earwitness.stages.guard import Guarding
+from earwitness.stages.recipe import Recipe
+from earwitness.stages.speech import Listening
+from earwitness.types import Ask, Task
+
+Shape = Literal["json", "text", "srt", "verbose_json", "vtt"]
+SHAPES: tuple[str, ...] = get_args(Shape)
+LATER = {
+    "diarized_json": "speakers are not told apart by this version",
+    "known_speaker_names": "speakers are not told apart by this version",
+    "known_speaker_references": "speakers are not told apart by this version",
+}
+STREAMED = ("json", "text")
+TRUE, FALSE = ("true", "1", "yes", "y", "on"), ("false", "0", "no", "n", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a client wants: the work, and the shape of the answer."""
+
+    recipe: Recipe
+    shape: str
+    stream: bool = False
+    words: bool = False
+    segments: bool = True
+    unknown: tuple[str, ...] = ()
+    """Fields and values that have no effect here; told to the client."""
+
+
+class Form:
+    """The fields of a form, read by name; brackets of arrays aside. What was never read is left over."""
+
+    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+        self._fields: dict[str, list[str]] = {}
+        for name, values in fields.items():
+            kept = [v for v in values if v != ""]
+            if kept:
+                self._fields.setdefault(name.removesuffix("[]"), []).extend(kept)
+
+    def one(self, name: str) -> str | None:
+        """A field's only value, or None. Raises BadInput when it comes more than once."""
+        values = self._fields.pop(name, [])
+        if len(values) > 1:
+            raise BadInput(f"the field {name} came {len(values)} times", param=name)
+        return values[0] if values else None
+
+    def many(self, name: str) -> tuple[str, ...]:
+        """All values of a field; one that is a JSON list counts as its elements."""
+        found: list[str] = []
+        for value in self._fields.pop(name, []):
+            found += _json_list(value) or [value]
+        return tuple(found)
+
+    def flag(self, name: str) -> bool:
+        """A yes or no; absent is no. Raises BadInput for anything else."""
+        value = (self.one(name) or "false").lower()
+        if value not in TRUE + FALSE:
+            raise BadInput(f"{name} is {value!r}, and true or false is expected", param=name)
+        return value in TRUE
+
+    def number(self, name: str, low: float, high: float) -> float | None:
+        """A number within limits, or None. Raises BadInput for anything else."""
+        value = self.one(name)
+        if value is None:
+            return None
+        try:
+            number = float(value)
+        except ValueError:
+            number = float("nan")
+        if not low <= number <= high:
+            raise BadInput(f"{name} is {value[:40]!r}, and a number from {low:g} to {high:g} is expected", param=name)
+        return number
+
+    def choice(self, name: str, options: tuple[str, ...], default: str) -> str:
+        """One of some words. Raises BadInput for another."""
+        value = self.one(name) or default
+        if value not in options:
+            raise BadInput(f"{name} is {value[:40]!r}, and it can be: {', '.join(options)}", param=name)
+        return value
+
+    def group(self, name: str) -> dict[str, str]:
+        """The fields `name[key]`, by key."""
+        inside = re.compile(rf"{re.escape(name)}\[(\w+)\]")
+        keys = {m.group(1): m.group(0) for m in map(inside.fullmatch, list(self._fields)) if m}
+        return {key: self.one(field) or "" for key, field in keys.items()}
+
+    def left_over(self) -> tuple[str, ...]:
+        """Names of the fields nobody asked for."""
+        return tuple(sorted(re.sub(r"[^\x21-\x7e]", "?", name)[:64] for name in self._fields))
+
+
+def transcription(fields: Mapping[str, list[str]]) -> Wishes:
+    """The wishes of `POST /v1/audio/transcriptions`. Raises BadInput and Unsupported."""
+    form = Form(fields)
+    wishes = _common(form, "transcribe")
+    grains = form.many("timestamp_granularities")
+    include = form.many("include")
+    stream = form.flag("stream")
+    if wrong := set(grains) - {"word", "segment"}:
+        raise BadInput(
+            f"timestamp_granularities can be word and segment, not {min(wrong)!r}",
+            param="timestamp_granularities",
+        )
+    if grains and wishes.shape != "verbose_json":
+        raise BadInput(
+            "timestamp_granularities goes with response_format=verbose_json", param="timestamp_granularities"
+        )
+    if wrong := set(include) - {"logprobs"}:
+        raise BadInput(f"include can be logprobs, not {min(wrong)!r}", param="include")
+    if include and wishes.shape != "json":
+        raise BadInput("include[]=logprobs goes with response_format=json", param="include")
+    if stream and wishes.shape not in STREAMED:
+        raise BadInput(f"stream goes with response_format {' or '.join(STREAMED)}", param="stream")
+    ask = replace(
+        wishes.recipe.ask,
+        language=language_code(form.one("language")),
+        languages=_languages(form),
+        hotwords=form.many("keywords"),
+        word_times="word" in grains,
+        logprobs="logprobs" in include,
+    )
+    recipe = replace(wishes.recipe, ask=ask, listening=_chunking(form))
+    for name in ("known_speaker_names", "known_speaker_references"):
+        if form.many(name):
+            raise Unsupported(LATER[name], param=name)
+    return replace(
+        wishes,
+        recipe=recipe,
+        stream=stream,
+        words="word" in grains,
+        segments=not grains or "segment" in grains,
+        unknown=form.left_over(),
+    )
+
+
+def translation(fields: Mapping[str, list[str]]) -> Wishes:
+    """The wishes of `POST /v1/audio/translations`. Raises BadInput and Unsupported."""
+    form = Form(fields)
+    wishes = _common(form, "translate")
+    return replace(wishes, unknown=form.left_over())
+
+
+def language_code(given: str | None) -> str | None:
+    """The ISO 639-1 code in `en`, `EN` or `en-US`. Raises BadInput for what is none."""
+    if given is None:
+        return None
+    code = given.strip().lower().replace("_", "-").split("-")[0]
+    if not re.fullmatch(r"[a-z]{2,3}", code):
+        raise BadInput(
+            f"{given[:40]!r} is no language code",
+            remedy="Give an ISO 639-1 code such as en.",
+            param="language",
+        )
+    return code
+
+
+def _common(form: Form, task: Task) -> Wishes:
+    model = form.one("model")
+    if model is None:
+        raise BadInput(
+            "the form has no field 'model'",
+            remedy="Add model=whisper-1, or another of GET /v1/models.",
+            param="model",
+        )
+    shape = form.one("response_format") or "json"
+    if shape in LATER:
+        raise Unsupported(LATER[shape], param="response_format")
+    if shape not in SHAPES:
+        raise BadInput(
+            f"response_format is {shape[:40]!r}, and it can be: {', '.join(SHAPES)}", param="response_format"
+        )
+    temperature = form.number("temperature", 0.0, 1.0) or 0.0
+    gate = form.choice("language_gate", ("on", "off"), "on") == "on"
+    ask = Ask(task=task, prompt=form.one("prompt"), temperature=temperature)
+    return Wishes(Recipe(model=model, ask=ask, guarding=Guarding(language_gate=gate)), shape)
+
+
+def _languages(form: Form) -> tuple[str, ...]:
+    return tuple(code for code in map(language_code, form.many("languages")) if code is not None)
+
+
+def _chunking(form: Form) -> Listening:
+    """How speech is cut: `auto`, or `server_vad` with its numbers."""
+    plain, inside = form.one("chunking_strategy"), form.group("chunking_strategy")
+    if plain is not None and plain != "auto":
+        inside = _json_object(plain)
+    if not inside:
+        return Listening()
+    named = Form({k: [v] for k, v in inside.items()})
+    if named.one("type") != "server_vad":
+        raise BadInput("chunking_strategy is auto, or an object of type server_vad", param="chunking_strategy")
+    plain_how = Listening()
+    threshold = named.number("threshold", 0.01, 0.99)
+    padding_ms, silence_ms = (
+        named.number("prefix_padding_ms", 0, 2_000),
+        named.number("silence_duration_ms", 100, 10_000),
+    )
+    if left := named.left_over():
+        raise BadInput(f"chunking_strategy has no {left[0]!r}", param="chunking_strategy")
+    return replace(
+        plain_how,
+        threshold=plain_how.threshold if threshold is None else threshold,
+        peak=plain_how.peak if threshold is None else max(threshold, plain_how.peak),
+        margin_s=plain_how.margin_s if padding_ms is None else padding_ms / 1000,
+        join_s=plain_how.join_s if silence_ms is None else silence_ms / 1000,
+    )
+
+
+def _json_list(value: str) -> list[str] | None:
+    if not value.startswith("["):
+        return None
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return None
+    return [v for v in found if isinstance(v, str)] if isinstance(found, list) else None
+
+
+def _json_object(value: str) -> dict[str, str]:
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not found:
+        raise BadInput("chunking_strategy is auto, or an object of type server_vad", param="chunking_strategy")
+    return {str(k): str(v) for k, v in found.items()}

@@ -1,0 +1,1 @@
+"""Sound on its way in: one clock, one decoder."""

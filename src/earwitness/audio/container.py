@@ -1,0 +1,164 @@
+"""Opens a recording of any container FFmpeg reads, from a path or from bytes, and lets it reach nothing else.
+
+A recording that people send us is hostile until proven otherwise: playlists, concat scripts and session descriptions
+would make the demuxer open other files or addresses. Three locks stand in the way: demuxers that open further resources
+are not on the format whitelist, no protocol is on the protocol whitelist, and every nested open is refused. The file
+itself is opened here, by Python. This module knows nothing of samples; `decode` does.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import av.error
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from earwitness.errors import (
+    BadInput,
+    EmptyAudio,
+    NoSoundTrack,
+    NotAudio,
+    NotFound,
+    StorageFailed,
+    UnsafeSource,
+)
+from earwitness.types import SourceInfo
+
+Source = Path | bytes | BinaryIO
+"""A file, the bytes of one, or a seekable binary stream."""
+
+REACHING_OUT = frozenset(
+    (
+        "alsa applehttp avfoundation bktr caca concat concatf dash dshow fbdev gdigrab hls iec61883 image2 "
+        "image2pipe imf jack kmsgrab lavfi mpjpeg openal oss pulse rtp rtsp sap sdp sndio tedcaptions v4l2 "
+        "vfwcap video4linux2,v4l2 vobsub webm_dash_manifest x11grab xcbgrab"
+    ).split()
+)
+"""Demuxers that open other files, addresses or devices, or that are themselves devices."""
+
+TEXTUAL = frozenset(
+    (
+        "adf ansi aqtitle ass bin data ffmetadata idf jacosub lrc microdvd mpl2 mpsub pjs realtext sami sbg "
+        "scc srt stl subviewer subviewer1 tty vplayer webvtt xbin"
+    ).split()
+)
+"""Demuxers that take plain text for a recording."""
+
+POINTERS = (
+    b"#EXTM3U",
+    b"ffconcat",
+    b"<MPD",
+    b"v=0\r\n",
+    b"v=0\n",
+    b"<?xml",
+    b"[playlist]",
+    b"file '",
+    b"[Reference]",
+)
+"""How text files begin that point at recordings instead of being one."""
+
+
+def readable_formats() -> str:
+    """The demuxers a recording may use, as FFmpeg's comma-separated whitelist."""
+    return ",".join(sorted(set(av.formats_available) - REACHING_OUT - TEXTUAL))
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[tuple[InputContainer, AudioStream]]:
+    """The container of a recording and its best audio stream, closed at the end.
+
+    Raises:
+        NotFound: the path does not exist or is a folder.
+        EmptyAudio: there are no bytes.
+        UnsafeSource: it is a playlist or script that points elsewhere.
+        NotAudio: no demuxer takes it.
+        NoSoundTrack: it opens, and holds no audio stream.
+        StorageFailed: it may not be read.
+    """
+    with _file_of(source) as file:
+        head = file.read(512)
+        if not head:
+            raise EmptyAudio("the file is empty (0 bytes)")
+        file.seek(0)
+        container = _open(file, head)
+        try:
+            yield container, _audio_stream(container)
+        finally:
+            container.close()
+
+
+def describe(container: InputContainer, stream: AudioStream) -> SourceInfo:
+    """What the headers say of a recording."""
+    duration_s: float | None = None
+    if stream.duration is not None and stream.time_base is not None:
+        duration_s = float(stream.duration * stream.time_base)
+    elif container.duration is not None:
+        duration_s = container.duration / av.time_base
+    return SourceInfo(
+        container=container.format.name,
+        codec=stream.codec_context.name,
+        rate=stream.rate or 0,
+        channels=stream.channels,
+        duration_s=duration_s if duration_s and duration_s > 0 else None,
+        tracks=len(container.streams.audio),
+    )
+
+
+@contextmanager
+def _file_of(source: Source) -> Iterator[BinaryIO]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+        return
+    if not isinstance(source, Path):
+        source.seek(0)
+        yield source
+        return
+    with _open_path(source) as file:
+        yield file
+
+
+def _open_path(path: Path) -> BinaryIO:
+    if "://" in str(path) or str(path).startswith(("http:/", "https:/", "rtsp:/")):
+        raise BadInput(
+            f"{str(path)!r} is an address, and a file is expected",
+            remedy="Download the recording first and give the path of the file.",
+        )
+    if path.is_dir():
+        raise NotFound(f"{str(path)!r} is a folder, and a file is expected")
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {str(path)!r}") from None
+    except PermissionError:
+        raise StorageFailed(f"{str(path)!r} may not be read", remedy="Give this user read access to it.") from None
+    except (OSError, ValueError) as error:
+        raise NotFound(f"{str(path)!r} cannot be opened: {error}") from error
+
+
+def _open(file: BinaryIO, head: bytes) -> InputContainer:
+    options = {"format_whitelist": readable_formats(), "protocol_whitelist": "none"}
+    try:
+        return av.open(file, mode="r", container_options=options, io_open=_refuse, metadata_errors="replace")
+    except UnsafeSource:
+        raise
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(POINTERS):
+            raise UnsafeSource("this is a playlist or script that points at recordings, not a recording") from error
+        raise NotAudio("this is not a recording in any format FFmpeg reads, or its beginning is damaged") from error
+
+
+def _refuse(url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
+    raise UnsafeSource(f"the recording asks for another file or address ({url[:80]!r}); that is never opened")
+
+
+def _audio_stream(container: InputContainer) -> AudioStream:
+    if not container.streams.audio:
+        if container.streams.video:
+            raise NoSoundTrack(f"this {container.format.long_name or container.format.name} file has no sound in it")
+        raise NotAudio(f"this {container.format.long_name or container.format.name} file holds no audio")
+    best = container.streams.best("audio")
+    return best if isinstance(best, AudioStream) else container.streams.audio[0]

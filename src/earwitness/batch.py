@@ -1,0 +1,204 @@
+"""A recording becomes a transcript, in bounded memory, however long it is.
+
+`run` reads like a table of contents: decode, find speech, recognise, judge, put together. The parts are in `audio` and
+`stages`; the model comes from the kit.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from earwitness.__about__ import __version__
+from earwitness.audio import decode, timebase
+from earwitness.audio.container import Source
+from earwitness.audio.decode import Report
+from earwitness.engines import honour
+from earwitness.errors import ForeignSpeech
+from earwitness.kit import Kit
+from earwitness.models.lane import Urgency
+from earwitness.parts import Vad
+from earwitness.stages import speech
+from earwitness.stages.recipe import Recipe
+from earwitness.stages.recognise import edges_s, recognise
+from earwitness.stages.speech import Listening, Stretch
+from earwitness.types import Audio, Notice, Plan, Provenance, Segment, Suppressed, Transcript
+
+LEAST_REFUSED_S = 1.5
+"""Foreign speech must be this long before a recording is refused for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. `total_s` is None where the recording does not say; `speed` is in seconds of sound a second."""
+
+    done_s: float
+    total_s: float | None
+    speed: float
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until the end, where that can be told."""
+        if self.total_s is None or self.speed <= 0:
+            return None
+        return max(0.0, self.total_s - self.done_s) / self.speed
+
+
+class Stop:
+    """A switch that ends a run from another thread: what is finished by then is kept."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """End the run at the next chance."""
+        self._event.set()
+
+    def __bool__(self) -> bool:
+        return self._event.is_set()
+
+
+@dataclass(slots=True)
+class Gathering:
+    """What a run has so far; `transcript` may be taken at any time, also after a failure."""
+
+    recipe: Recipe
+    report: Report
+    plan: Plan | None = None
+    not_honoured: tuple[str, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
+    done_s: float = 0.0
+
+    def transcript(self, *, complete: bool) -> Transcript:
+        """The transcript of what is finished."""
+        language = self.segments[0].language if self.segments else self.recipe.ask.language
+        duration_s = self.report.decoded_s if complete else self.done_s
+        if self.recipe.to_s is not None:
+            duration_s = min(duration_s, self.recipe.to_s)
+        return Transcript(
+            segments=self.segments,
+            duration_s=duration_s,
+            language=language,
+            task=self.recipe.ask.task,
+            provenance=Provenance(
+                earwitness=__version__,
+                engine=self.plan.engine if self.plan else "",
+                model=self.plan.model if self.plan else self.recipe.model,
+                device=self.plan.device.name if self.plan else "",
+                recipe=self.recipe.as_json(),
+                source=self.report.info,
+                not_honoured=self.not_honoured,
+                notices=(*self.report.notices, *_notices(self.suppressed)),
+            ),
+            suppressed=self.suppressed,
+            complete=complete,
+        )
+
+
+def run(
+    source: Source,
+    recipe: Recipe,
+    kit: Kit,
+    *,
+    urgency: Urgency = Urgency.BATCH,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_segments: Callable[[tuple[Segment, ...]], None] | None = None,
+    stop: Stop | None = None,
+    gathering: Gathering | None = None,
+) -> Transcript:
+    """Transcribe a recording.
+
+    Args:
+        source: a path, the bytes, or a seekable stream.
+        recipe: what to do with it.
+        kit: the models to do it with.
+        urgency: deadline class in the lane.
+        on_progress: called after each stretch, in this thread.
+        on_segments: called with new segments in the order of the recording, in this thread.
+        stop: ends the run early; the transcript is then marked as not complete.
+        gathering: filled along the way, so that a caller who is interrupted still has what was finished.
+
+    Raises:
+        ForeignSpeech: all speech found is in a language the model does not know, or too unclear.
+        EarwitnessError: whatever decoding, loading or recognising raises.
+    """
+    gathered = gathering or Gathering(recipe, Report())
+    started = time.monotonic()
+    with kit.lane(recipe.model) as (plan, lane), lane.seat(urgency=urgency) as seat:
+        gathered.plan = plan
+        ask, gathered.not_honoured = honour(recipe.ask, lane.can)
+        blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
+        room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s)
+        how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
+        stretches = _stretches(_until(blocks, stop), kit.vad, how)
+        for found in recognise(stretches, seat.submit, ask, lane.can, recipe.guarding):
+            fresh = found.segments if ask.logprobs else tuple(replace(s, tokens=()) for s in found.segments)
+            gathered.segments += fresh
+            gathered.suppressed += found.suppressed
+            gathered.done_s = timebase.seconds(found.done)
+            if fresh and on_segments:
+                on_segments(fresh)
+            if on_progress:
+                on_progress(_progress(gathered, recipe, started))
+            if stop:
+                break
+    if not stop:
+        _refuse_foreign(gathered)
+    return gathered.transcript(complete=not stop)
+
+
+def _until(blocks: Iterator[Audio], stop: Stop | None) -> Iterator[Audio]:
+    for block in blocks:
+        if stop:
+            return
+        yield block
+
+
+def _stretches(blocks: Iterator[Audio], vad: Vad, how: Listening) -> Iterator[Stretch]:
+    """The speech of a recording, block by block."""
+    state = None
+    for block in blocks:
+        state = state or speech.begin(vad, block.start)
+        state, found = speech.listen(state, block, vad, how)
+        yield from found
+    if state is not None:
+        yield from speech.finish(state, vad, how)
+
+
+def _progress(gathered: Gathering, recipe: Recipe, started: float) -> Progress:
+    info = gathered.report.info
+    total_s = info.duration_s if info else None
+    if recipe.to_s is not None:
+        total_s = min(recipe.to_s, total_s) if total_s else recipe.to_s
+    done_s = gathered.done_s - recipe.from_s
+    return Progress(done_s, None if total_s is None else total_s - recipe.from_s, done_s / (time.monotonic() - started))
+
+
+def _refuse_foreign(gathered: Gathering) -> None:
+    """Raise ForeignSpeech where there was speech and none of it could be believed."""
+    refused_s = sum(s.end_s - s.start_s for s in gathered.suppressed if s.reason == "foreign_or_unclear")
+    if not gathered.segments and refused_s >= LEAST_REFUSED_S:
+        model = gathered.plan.model if gathered.plan else gathered.recipe.model
+        raise ForeignSpeech(
+            f"{refused_s:.1f} s of speech were found, and none of it is English that {model} can understand",
+            param="language",
+        )
+
+
+def _notices(suppressed: tuple[Suppressed, ...]) -> tuple[Notice, ...]:
+    """One notice for each reason why text was held back."""
+    reasons = {
+        "foreign_or_unclear": "speech that is not English, or too unclear, was left out",
+        "not_speech": "sound that is no speech was left out",
+        "phantom": "words that recognisers make up over noise were left out",
+        "nothing_heard": "speech was found, and no words were recognised in it",
+    }
+    found = []
+    for reason, words in reasons.items():
+        spans = [s for s in suppressed if s.reason == reason]
+        if spans:
+            total = sum(s.end_s - s.start_s for s in spans)
+            first = timebase.clock(spans[0].start_s)
+            found.append(Notice(reason, f"{words}: {len(spans)} place(s), {total:.1f} s, the first at {first}"))
+    return tuple(found)

@@ -1,0 +1,68 @@
+"""`earwitness demo`: the main job on the sample that comes with the install, and what to try next."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from earwitness.types import Segment
+
+SAMPLE = "endgame_nagg_nell.wav"
+
+
+def demo() -> None:
+    """Transcribe the sample conversation and say what to try next."""
+    import time
+
+    from rich.console import Console
+    from rich.markup import escape
+
+    from earwitness import batch, config
+    from earwitness.audio import timebase
+    from earwitness.kit import Kit
+    from earwitness.stages.recipe import Recipe
+
+    console = Console(highlight=False, soft_wrap=True)
+    path = sample()
+    console.print(f"[bold]Listening to {SAMPLE}[/], a short scene for two voices that comes with the recogniser.\n")
+
+    def told(fresh: "tuple[Segment, ...]") -> None:
+        for segment in fresh:
+            console.print(f"[dim]{timebase.clock(segment.start_s, hours=False)[:-2]}[/]  {escape(segment.text)}")
+
+    with Kit(config.load()) as kit:
+        kit.can("default")
+        began = time.monotonic()
+        found = batch.run(
+            path,
+            Recipe(),
+            kit,
+            on_segments=told,
+        )
+        took_s = time.monotonic() - began
+        cores = kit.machine.cores
+    speed = found.duration_s / took_s
+    console.print(
+        f"\n{found.duration_s:.0f} s of sound in {took_s:.1f} s, {speed:.0f} times real time on {cores} core(s), "
+        f"with {found.provenance.model} on this machine alone.\n\n"
+        "[bold]Try next[/]\n"
+        "  earwitness transcribe YOUR-RECORDING.mp3\n"
+        "  earwitness transcribe talk.mp4 -f srt -f json -o transcripts\n"
+        "  earwitness serve      [dim]# OpenAI's speech API on http://127.0.0.1:8000[/]\n"
+        "  earwitness doctor     [dim]# what is here, what is missing[/]"
+    )
+    if not found.segments:
+        raise typer.Exit(8)
+
+
+def sample() -> Path:
+    """The sample recording. Raises Missing when the recogniser's package is not whole."""
+    from earwitness.errors import Missing
+    from earwitness.models import catalog
+
+    encoder = catalog.locate(catalog.find(catalog.DEFAULT)).files["encoder"]
+    path = Path(encoder.parent.parent / SAMPLE)
+    if not path.is_file():
+        raise Missing(f"the sample {SAMPLE} is not where it should be: {path.parent}")
+    return path

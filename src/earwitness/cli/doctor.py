@@ -1,0 +1,167 @@
+"""`earwitness doctor`: what is here, what is missing, and the command that mends it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from earwitness.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: `state` is ok, warn or fail; `remedy` is what to do."""
+
+    about: str
+    state: str
+    detail: str
+    remedy: str = ""
+
+
+MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]FAIL[/]"}
+LEAST_FREE = 2 * 2**30
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
+    """Look at the install, the machine, the models and the home folder; transcribe the sample; say what to mend.
+
+    Exit code 0 when recordings can be transcribed here, 6 when not.
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=True)
+    findings = []
+    for finding in examine():
+        findings.append(finding)
+        if not as_json:
+            console.print(f"{MARKS[finding.state]} {finding.about:<18} {escape(finding.detail)}")
+            if finding.remedy:
+                console.print(f"     {'':<18} [bold]{escape(finding.remedy)}[/]")
+    if as_json:
+        typer.echo(json.dumps([asdict(f) for f in findings], indent=2))
+    if any(f.state == "fail" for f in findings):
+        raise typer.Exit(6)
+
+
+def examine() -> Iterator[Finding]:
+    """All findings, one by one; a look that breaks is a finding itself."""
+    from earwitness import config
+    from earwitness.errors import EarwitnessError
+
+    try:
+        settings = config.load()
+    except EarwitnessError as error:
+        yield Finding("settings", "fail", error.message, error.remedy)
+        return
+    looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _install,
+        _machine,
+        _home,
+        _engines,
+        _models,
+        _trial,
+    )
+    for look in looks:
+        try:
+            yield from look(settings)
+        except EarwitnessError as error:
+            yield Finding(look.__name__.strip("_"), "fail", error.message, error.remedy)
+
+
+def _install(_: "Settings") -> "Iterator[Finding]":
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    from earwitness.__about__ import __version__
+
+    yield Finding("earwitness", "ok", f"{__version__} on Python {platform.python_version()}")
+    for package in ("av", "onnxruntime", "moonshine-voice", "numpy", "fastapi"):
+        try:
+            yield Finding(package, "ok", version(package))
+        except PackageNotFoundError:
+            yield Finding(package, "fail", "not installed", f"pip install {package}")
+
+
+def _machine(_: "Settings") -> "Iterator[Finding]":
+    from earwitness.hardware import probe
+
+    found = probe.machine()
+    yield Finding(
+        "machine",
+        "ok",
+        f"{found.processor}, {found.cores} core(s), {found.memory / 2**30:.1f} GiB, {found.system}",
+    )
+
+
+def _home(settings: "Settings") -> "Iterator[Finding]":
+    import shutil
+    import tempfile
+
+    from earwitness.config import ensure_folder
+    from earwitness.errors import StorageFailed
+
+    folder = ensure_folder(settings.home)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise StorageFailed(f"nothing can be written to {folder}: {error.strerror or error}") from error
+    free = shutil.disk_usage(folder).free
+    enough = free >= LEAST_FREE
+    yield Finding(
+        "home folder",
+        "ok" if enough else "warn",
+        f"{folder}, {free / 2**30:.1f} GiB free",
+        "" if enough else "Free some space, or set EARWITNESS_HOME to a folder on another disk.",
+    )
+
+
+def _engines(_: "Settings") -> "Iterator[Finding]":
+    from earwitness.engines import Spec
+    from earwitness.parts import PartSpec
+    from earwitness.plugins import ENGINES, PARTS, Plugins
+
+    engines: Plugins[Spec] = Plugins(ENGINES)
+    parts: Plugins[PartSpec] = Plugins(PARTS)
+    for kind, group in (("engine", list(engines)), ("part", list(parts))):
+        for found in group:
+            yield Finding(f"{kind} {found.name}", "warn" if found.why_not else "ok", found.why_not or "usable")
+
+
+def _models(_: "Settings") -> "Iterator[Finding]":
+    from earwitness.models import catalog
+
+    entry = catalog.find(catalog.DEFAULT)
+    catalog.verify(entry)
+    yield Finding("model", "ok", f"{entry.name}: files are there and their checksums are right")
+
+
+def _trial(settings: "Settings") -> "Iterator[Finding]":
+    import time
+
+    from earwitness import batch
+    from earwitness.cli.demo import sample
+    from earwitness.kit import Kit
+    from earwitness.stages.recipe import Recipe
+
+    path = sample()
+    with Kit(settings) as kit:
+        kit.can("default")
+        began = time.monotonic()
+        found = batch.run(path, Recipe(), kit)
+        took_s = time.monotonic() - began
+    words = len(found.text.split())
+    state = "ok" if words else "fail"
+    yield Finding(
+        "trial",
+        state,
+        f"{words} words from {found.duration_s:.0f} s of sound, {found.duration_s / took_s:.0f}x real time",
+    )

@@ -1,0 +1,77 @@
+"""`earwitness serve`: the server, on one port."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import socket
+
+    from earwitness.config import Settings
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; anything but loopback needs an API key.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = None,
+) -> None:
+    """Serve OpenAI's speech API and the other doors on this machine.
+
+    Listens on 127.0.0.1:8000 unless told otherwise. Settings come from the environment (EARWITNESS_HOME,
+    EARWITNESS_API_KEY and so on) and from earwitness.toml in the home folder; the docs list them all. Stop it with
+    Ctrl-C: what is in work is ended, and clients are told.
+    """
+    from earwitness import config
+
+    settings = config.load(host=host, port=port)
+    check(settings)
+    listener = listen(settings)
+    name, number = listener.getsockname()[:2]
+    shown = f"[{name}]" if ":" in name else name
+    typer.echo(f"Earwitness listens on http://{shown}:{number}  (API docs: http://{shown}:{number}/docs)", err=True)
+    run(settings, listener)
+
+
+def check(settings: "Settings") -> None:
+    """Raise Unauthorized where the world could reach a server without a key."""
+    from earwitness.errors import Unauthorized
+
+    if settings.api_key is None and settings.host not in {"127.0.0.1", "localhost", "::1"}:
+        raise Unauthorized(
+            f"listening on {settings.host} lets others reach this server, and it has no API key",
+            remedy="Set one: EARWITNESS_API_KEY=$(openssl rand -hex 24) earwitness serve …, or listen on 127.0.0.1.",
+        )
+
+
+def listen(settings: "Settings") -> "socket.socket":
+    """A bound socket. Raises StorageFailed where the address is taken or not ours."""
+    import socket
+
+    from earwitness.errors import BadInput
+
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise BadInput(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
+            remedy="Choose another port with --port, or end the program that holds this one.",
+        ) from error
+    return listener
+
+
+def run(settings: "Settings", listener: "socket.socket") -> None:
+    """Serve until a signal comes."""
+    import uvicorn
+
+    from earwitness.api.app import create
+
+    app = create(settings)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False)
+    )
+    server.run(sockets=[listener])

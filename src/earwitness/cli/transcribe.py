@@ -1,0 +1,71 @@
+"""`earwitness transcribe`: recordings in, transcripts out."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from earwitness.cli.times import seconds
+
+Files = Annotated[
+    list[str], typer.Argument(help="Recordings, folders, patterns such as 'talks/*.mp3', or - for stdin.")
+]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option("-f", "--format", help="txt, srt, vtt, json, verbose_json or tsv; give it several times for several."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="Folder to write into; without it the text goes to the terminal."),
+]
+TIME: dict[str, Any] = {"parser": seconds, "metavar": "TIME"}
+
+
+def transcribe(
+    files: Files,
+    formats: Formats = None,
+    output: Output = None,
+    model: Annotated[str, typer.Option("-m", "--model", help="Name or alias; `earwitness models list`.")] = "default",
+    language: Annotated[str | None, typer.Option("-l", "--language", help="ISO 639-1 code of the speech.")] = None,
+    translate: Annotated[bool, typer.Option("--translate", help="Write English, whatever is spoken.")] = False,
+    prompt: Annotated[str | None, typer.Option(help="A hint at names and style, for models that heed one.")] = None,
+    from_s: Annotated[float, typer.Option("--from", help="Start here: 90, 1:30 or 0:01:30.5.", **TIME)] = 0.0,
+    to_s: Annotated[float | None, typer.Option("--to", help="Stop here.", **TIME)] = None,
+    channel: Annotated[int | None, typer.Option(min=1, help="Hear one channel only: 1 is left, 2 is right.")] = None,
+    language_gate: Annotated[str, typer.Option(metavar="on|off", help="off: believe every text.")] = "on",
+    line_chars: Annotated[int, typer.Option(min=10, max=200, help="Characters of a subtitle line.")] = 42,
+    lines: Annotated[int, typer.Option(min=1, max=5, help="Lines of a subtitle.")] = 2,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, only results and errors.")] = False,
+) -> None:  # fmt: skip
+    """Turn recordings into text and subtitles.
+
+    Any format FFmpeg reads is fine, video too. With several files, those that fail are named at the end and the others
+    are done all the same. Ctrl-C keeps what is finished: the transcript written then says so.
+
+    Exit codes: 0 done, 2 wrong command line, 3 bad recording or option, 4 not found, 5 not supported, 6 something is
+    not installed, 8 the engine failed, 9 the disk, 130 interrupted.
+    """
+    from earwitness.cli.work import Order, carry_out
+    from earwitness.errors import BadInput
+    from earwitness.export import find as find_format
+    from earwitness.export.subtitles import Layout
+    from earwitness.stages.guard import Guarding
+    from earwitness.stages.recipe import Recipe
+    from earwitness.types import Ask
+
+    if language_gate not in {"on", "off"}:
+        raise BadInput(f"--language-gate is on or off, not {language_gate!r}")
+    wanted = [find_format(name) for name in formats or ["txt"]]
+    ask = Ask(language=language, task="translate" if translate else "transcribe", prompt=prompt)
+    recipe = Recipe(
+        model=model,
+        ask=ask,
+        channel=None if channel is None else channel - 1,
+        from_s=from_s,
+        to_s=to_s,
+        guarding=Guarding(language_gate=language_gate == "on"),
+    )
+    order = Order(recipe, wanted, output, Layout(line_chars=line_chars, lines=lines), quiet)
+    code = carry_out(files, order)
+    if code:
+        raise typer.Exit(code)

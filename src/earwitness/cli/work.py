@@ -1,0 +1,160 @@
+"""The work of `earwitness transcribe`: find the recordings, run each with a progress bar, write the results."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from earwitness import batch, config
+from earwitness.audio import timebase
+from earwitness.audio.decode import Report
+from earwitness.cli import paths
+from earwitness.cli.exits import INTERRUPTED, code_of, explain
+from earwitness.cli.paths import Recording
+from earwitness.errors import EarwitnessError
+from earwitness.export import Format
+from earwitness.export.subtitles import Layout
+from earwitness.kit import Kit
+from earwitness.stages.recipe import Recipe
+from earwitness.types import Segment, Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted of each recording."""
+
+    recipe: Recipe
+    formats: Sequence[Format]
+    output: Path | None
+    layout: Layout
+    quiet: bool
+
+
+def carry_out(given: Sequence[str], order: Order) -> int:
+    """Transcribe all recordings that are meant; the exit code is that of the first failure, or 0."""
+    recordings = paths.find(given)
+    targets = paths.targets(recordings, order.formats, order.output)
+    settings = config.load()
+    failures: list[int] = []
+    with Kit(settings) as kit, _bars(order) as bars:
+        kit.plan(order.recipe.model)
+        for recording in recordings:
+            try:
+                with _source(recording, settings) as source:
+                    _one(source, recording, targets[recording], order, kit, bars)
+            except KeyboardInterrupt:
+                return INTERRUPTED
+            except EarwitnessError as error:
+                explain(error, recording.shown)
+                failures.append(code_of(error))
+    if len(recordings) > 1 and failures:
+        bars.console.print(f"{len(failures)} of {len(recordings)} recordings failed")
+    return failures[0] if failures else 0
+
+
+def _one(
+    source: Path | BinaryIO,
+    recording: Recording,
+    targets: Sequence[Path],
+    order: Order,
+    kit: Kit,
+    bars: Progress,
+) -> None:
+    """One recording: run it, write it; on Ctrl-C write what is finished and pass the interruption on."""
+    gathered = batch.Gathering(order.recipe, Report())
+    task = bars.add_task(escape(recording.shown), total=None, detail="")
+    live = _speaks(order)
+    if len(order.formats) and not targets and recording.several and sys.stdout.isatty():
+        bars.console.rule(escape(recording.shown))
+
+    def told(fresh: tuple[Segment, ...]) -> None:
+        for segment in fresh:
+            bars.console.print(f"[dim]{timebase.clock(segment.start_s, hours=False)[:-4]}[/]  {escape(segment.text)}")
+
+    interrupted = False
+    try:
+        found = batch.run(
+            source,
+            order.recipe,
+            kit,
+            on_progress=lambda p: _show(bars, task, p),
+            on_segments=told if live else None,
+            gathering=gathered,
+        )
+    except KeyboardInterrupt:
+        found, interrupted = gathered.transcript(complete=False), True
+    finally:
+        bars.remove_task(task)
+    _write(found, targets, order, spoken=live)
+    _remark(found, recording, bars.console, order, interrupted)
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def _write(found: Transcript, targets: Sequence[Path], order: Order, *, spoken: bool) -> None:
+    if not targets:
+        if not spoken:
+            sys.stdout.write(order.formats[0].render(found, order.layout))
+            sys.stdout.flush()
+        return
+    for form, target in zip(order.formats, targets, strict=True):
+        paths.write(target, form.render(found, order.layout))
+
+
+def _remark(found: Transcript, recording: Recording, console: Console, order: Order, interrupted: bool) -> None:
+    """What a person should know about the result, on standard error."""
+    if interrupted:
+        until = timebase.clock(found.duration_s)
+        console.print(f"[yellow]stopped[/] {escape(recording.shown)}: the transcript ends at {until} and says so")
+    for notice in found.provenance.notices:
+        console.print(f"[yellow]note[/] {escape(recording.shown)}: {escape(notice.message)}")
+    for name in found.provenance.not_honoured:
+        console.print(f"[yellow]note[/] {escape(recording.shown)}: {name} has no effect on {found.provenance.model}")
+    if not found.segments and not interrupted and not order.quiet:
+        console.print(f"[yellow]note[/] {escape(recording.shown)}: no speech was found")
+
+
+def _speaks(order: Order) -> bool:
+    """Whether text is shown as it comes: on a terminal, with nothing but txt wanted."""
+    return order.output is None and [f.name for f in order.formats] == ["txt"] and sys.stdout.isatty()
+
+
+def _bars(order: Order) -> Progress:
+    console = Console(stderr=not _speaks(order), highlight=False, soft_wrap=True)
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[detail]}"),
+        console=console,
+        transient=True,
+        disable=order.quiet or not console.is_terminal,
+    )
+
+
+def _show(bars: Progress, task: TaskID, now: batch.Progress) -> None:
+    done = timebase.clock(max(0.0, now.done_s), hours=False)[:-4]
+    total = "" if now.total_s is None else f" of {timebase.clock(now.total_s, hours=False)[:-4]}"
+    eta = "" if now.eta_s is None else f", {timebase.clock(now.eta_s, hours=False)[:-4]} left"
+    bars.update(task, total=now.total_s, completed=now.done_s, detail=f"{done}{total}, {now.speed:.0f}x{eta}")
+
+
+@contextmanager
+def _source(recording: Recording, settings: config.Settings) -> Iterator[Path | BinaryIO]:
+    """The recording as something that can be read twice; stdin is kept in a file first."""
+    if recording.path is not None:
+        yield recording.path
+        return
+    folder = config.ensure_folder(settings.scratch)
+    with tempfile.TemporaryFile(dir=folder) as kept:
+        while chunk := sys.stdin.buffer.read(1 << 20):
+            kept.write(chunk)
+        kept.seek(0)
+        yield kept

@@ -1,0 +1,104 @@
+"""Settings: facts about this installation, from the environment (`EARWITNESS_*`) and one TOML file.
+
+What is to be done with a recording is a Recipe, not a setting; what an engine wants stands in its Options.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from typing_extensions import override
+
+from earwitness.errors import BadInput, StorageFailed
+
+TOML = "earwitness.toml"
+
+
+def default_home() -> Path:
+    """Where everything is kept unless told otherwise: EARWITNESS_HOME, or the user's data folder."""
+    told = os.environ.get("EARWITNESS_HOME")
+    return Path(told).expanduser() if told else Path(platformdirs.user_data_dir("earwitness", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """One field a fact. The environment goes before the TOML file in the home folder."""
+
+    model_config = SettingsConfigDict(env_prefix="EARWITNESS_", extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=default_home)
+    """Folder for everything that is kept."""
+    host: str = "127.0.0.1"
+    """Address the server listens on. Anything but loopback needs an API key."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """Port the server listens on; 0 lets the system choose."""
+    api_key: SecretStr | None = None
+    """The key that clients send as `Authorization: Bearer KEY`."""
+    max_upload_mb: Annotated[float, Field(gt=0)] = 2048.0
+    """Largest upload in megabytes."""
+    seats: Annotated[int, Field(ge=1)] = 32
+    """Recordings in work at once; more are told to come back."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Engine workers; 0 takes one for each core."""
+    unload_after_s: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds after which a model nobody uses is unloaded."""
+    preload: bool = True
+    """Load the default model when the server starts, so that the first request is not slow."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is logged."""
+    log_format: Literal["json", "text"] = "text"
+    """One JSON object a line, or text for people."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names under which the server may be called; empty means any once a key is set, loopback names without one."""
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for files that live as long as a request."""
+        return self.home / "scratch"
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = TomlConfigSettingsSource(settings_cls, toml_file=default_home() / TOML)
+        return init_settings, env_settings, file
+
+
+def load(**given: object) -> Settings:
+    """The settings of this installation; `given` values go before all else.
+
+    Raises BadInput naming the field that is wrong.
+    """
+    try:
+        return Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(p) for p in first["loc"]) or "settings"
+        raise BadInput(
+            f"the setting {field} is wrong: {first['msg']}",
+            remedy=f"Correct EARWITNESS_{field.upper()} or {TOML}.",
+        ) from error
+    except ValueError as error:
+        raise BadInput(f"{TOML} cannot be read: {error}", remedy=f"Correct {default_home() / TOML}.") from error
+
+
+def ensure_folder(path: Path) -> Path:
+    """The folder, made if need be, readable by its owner only. Raises StorageFailed."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageFailed(f"the folder {path} cannot be made: {error.strerror or error}") from error
+    return path

@@ -1,0 +1,94 @@
+"""Engines: the Protocols they follow. Each runtime is one file beside this one, at most 150 lines.
+
+An engine takes a batch of clips and returns segments for each, in order, with absolute times. It is blocking, keeps
+nothing of one call for the next, and never resamples, downloads, formats or cuts: longer clips than `can.max_clip_s`
+are the recognise stage's business. Its entry point in the group `earwitness.engines` names a Spec, and importing that
+imports nothing heavy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from pydantic import BaseModel
+
+from earwitness.errors import Unsupported
+from earwitness.types import Ask, Can, Clip, Device, Machine, ModelFiles, Segment
+
+
+class Engine(Protocol):
+    """A loaded recogniser, shared by everybody and used only from its lane."""
+
+    @property
+    def can(self) -> Can:
+        """What it can do, as data."""
+        ...
+
+    def transcribe(self, clips: Sequence[Clip]) -> Sequence[tuple[Segment, ...]]:
+        """Segments of each clip, in the order of the clips, times absolute.
+
+        Raises:
+            Unsupported: an Ask has a wish outside `can` that is not marked optional.
+            EngineFailed: the runtime broke.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back memory and devices; calling it twice is fine."""
+        ...
+
+
+class Spec(Protocol):
+    """What an entry point of the group `earwitness.engines` names."""
+
+    name: str
+    formats: tuple[str, ...]
+    Options: type[BaseModel]
+
+    def missing(self) -> str | None:
+        """Why it can't be used here, with the command that mends it, or None; found out without importing it."""
+        ...
+
+    def devices(self, machine: Machine) -> tuple[Device, ...]:
+        """The devices of this machine it runs on, best first."""
+        ...
+
+    def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
+        """A loaded engine. Raises Missing, NotFound or EngineFailed."""
+        ...
+
+
+def honour(ask: Ask, can: Can) -> tuple[Ask, tuple[str, ...]]:
+    """The Ask without the hints an engine lacks, and their names.
+
+    Raises Unsupported for a wish outside `can` that is not optional.
+    """
+    dropped: list[str] = []
+
+    def check(name: str, asked: bool, possible: bool, what: str) -> None:
+        if not asked or possible:
+            return
+        if name not in ask.optional:
+            raise Unsupported(f"this model cannot give {what}", param=name)
+        dropped.append(name)
+
+    if ask.language is not None and can.languages is not None and ask.language not in can.languages:
+        known = ", ".join(can.languages)
+        if "language" not in ask.optional:
+            raise Unsupported(
+                f"this model does not know the language {ask.language!r}, only: {known}", param="language"
+            )
+        dropped.append("language")
+    if ask.languages and can.languages is not None and not set(ask.languages) & set(can.languages):
+        known = ", ".join(can.languages)
+        raise Unsupported(f"this model knows none of the languages given, only: {known}", param="languages")
+    check("languages", ask.languages not in {(), can.languages}, can.detects_language, "a choice of languages")
+    check("task", ask.task not in can.tasks, False, f"the task {ask.task!r}")
+    check("word_times", ask.word_times, can.word_times, "times of single words")
+    check("logprobs", ask.logprobs, can.logprobs, "log-probabilities")
+    check("prompt", bool(ask.prompt), can.prompt, "heed to a prompt")
+    check("hotwords", bool(ask.hotwords), can.hotwords, "heed to hotwords")
+    check("temperature", ask.temperature > 0, can.temperature, "sampling with a temperature")
+    plain = Ask()
+    changes = {name: getattr(plain, name) for name in dropped}
+    return (replace(ask, **changes) if dropped else ask), tuple(dropped)

@@ -1,0 +1,1 @@
+"""Hardware: what is in this machine, and how runtimes are opened on it."""

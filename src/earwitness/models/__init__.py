@@ -1,0 +1,1 @@
+"""Models: what there is to load, loaded once, and shared through lanes."""

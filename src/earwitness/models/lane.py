@@ -1,0 +1,234 @@
+"""A lane: one loaded engine, its workers, its bounded queue and its batching. This is where the speed is.
+
+Everybody's clips meet here. A worker takes the clip with the earliest deadline and fills a batch with clips of like
+length that wait beside it; it starts at once when idle, so batches form only while the engine is busy. A caller first
+takes a seat (`Busy` when all are taken), which bounds the queue: a seat has at most `window` clips in the lane, and
+`submit` waits for room. A batch that fails is run again one by one, so one bad clip harms nobody else. Knows nothing of
+recordings.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, field
+from enum import Enum
+from types import TracebackType
+from typing import Self
+
+from earwitness.engines import Engine
+from earwitness.errors import Busy, Cancelled, EarwitnessError, EngineFailed
+from earwitness.types import Can, Clip, Segment
+
+Segments = tuple[Segment, ...]
+
+
+class Urgency(Enum):
+    """Deadline classes: seconds from submission until the text is wanted."""
+
+    LIVE_FINAL = 0.5
+    LIVE_PARTIAL = 1.0
+    INTERACTIVE = 10.0
+    BATCH = 600.0
+
+
+@dataclass(slots=True, eq=False)
+class _Item:
+    clip: Clip
+    deadline: float
+    seat: "Seat"
+    future: Future[Segments] = field(default_factory=Future)
+
+
+class Lane:
+    """Shares one engine among callers. Threads are started here and end with `close`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        workers: int = 1,
+        seats: int = 64,
+        window: int = 24,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine, self._clock = engine, clock
+        self._seat_limit, self._window = seats, window
+        self._lock = threading.Condition()
+        self._waiting: list[_Item] = []
+        self._seats: set[Seat] = set()
+        self._idle = 0
+        self._closed = False
+        self._pace = 0.0
+        self._threads = [
+            threading.Thread(target=self._work, name=f"lane-{n}", daemon=True)
+            for n in range(workers if engine.can.parallel else 1)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def can(self) -> Can:
+        """What the engine can do."""
+        return self._engine.can
+
+    @property
+    def waiting(self) -> int:
+        """Clips in the queue."""
+        return len(self._waiting)
+
+    @property
+    def seated(self) -> int:
+        """Callers that hold a seat."""
+        return len(self._seats)
+
+    def seat(self, *, urgency: Urgency = Urgency.INTERACTIVE, expect_s: float | None = None) -> "Seat":
+        """A place in the lane for one recording or session; use it as a context manager.
+
+        `expect_s` are the seconds of audio that will come, where known; they only serve the estimate in `Busy`.
+        Raises Busy when all seats are taken, Cancelled when the lane is closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise Cancelled("the model is being unloaded")
+            if len(self._seats) >= self._seat_limit:
+                raise Busy(f"all {self._seat_limit} places are taken", retry_after_s=self._relief())
+            seat = Seat(self, urgency, self._window, expect_s)
+            self._seats.add(seat)
+            return seat
+
+    def close(self) -> None:
+        """End the workers; clips that still wait end as Cancelled, running batches are finished."""
+        with self._lock:
+            self._closed = True
+            dropped, self._waiting = self._waiting, []
+            self._lock.notify_all()
+        for item in dropped:
+            _fail(item, Cancelled("the model was unloaded"))
+        for thread in self._threads:
+            thread.join()
+        self._engine.close()
+
+    # ── called by seats ──
+    def add(self, seat: "Seat", clip: Clip) -> Future[Segments]:
+        """Queue a clip. The more sound of its seat waits already, the later its deadline: so clients share fairly."""
+        with self._lock:
+            if self._closed:
+                raise Cancelled("the model is being unloaded")
+            ahead = sum(i.clip.audio.duration_s for i in self._waiting if i.seat is seat)
+            item = _Item(clip, self._clock() + seat.urgency.value + ahead, seat)
+            self._waiting.append(item)
+            self._lock.notify()
+            return item.future
+
+    def leave(self, seat: "Seat") -> None:
+        """Give a seat back and drop what it still has in the queue."""
+        with self._lock:
+            self._seats.discard(seat)
+            dropped = [i for i in self._waiting if i.seat is seat]
+            self._waiting = [i for i in self._waiting if i.seat is not seat]
+        for item in dropped:
+            item.future.cancel()
+
+    # ── the workers ──
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+                while not self._waiting and not self._closed:
+                    self._lock.wait()
+                if self._closed:
+                    return
+                batch = self._pick()
+                self._idle -= 1
+            began = self._clock()
+            self._run(batch)
+            self._measure(sum(i.clip.audio.duration_s for i in batch), self._clock() - began)
+
+    def _pick(self) -> list[_Item]:
+        """The most urgent clip and those of like length beside it; idle workers each get their share."""
+        queue = sorted(self._waiting, key=lambda i: i.deadline)
+        size = min(self._engine.can.batch, -(-len(queue) // max(1, self._idle)))
+        head, near = queue[0], queue[1 : 4 * self._engine.can.batch]
+        near.sort(key=lambda i: abs(len(i.clip.audio.samples) - len(head.clip.audio.samples)))
+        batch = [head, *near[: size - 1]]
+        taken = set(map(id, batch))
+        self._waiting = [i for i in self._waiting if id(i) not in taken]
+        return [i for i in batch if i.future.set_running_or_notify_cancel()]
+
+    def _run(self, batch: list[_Item]) -> None:
+        try:
+            results = self._engine.transcribe([i.clip for i in batch]) if batch else []
+            if len(results) != len(batch):
+                raise EngineFailed(f"the engine gave {len(results)} results for {len(batch)} clips")
+        except Exception as error:  # noqa: BLE001 - the lane is one of the three places that may: nothing may kill a worker
+            if len(batch) == 1:
+                _fail(batch[0], error)
+                return
+            for item in batch:
+                self._run([item])
+            return
+        for item, segments in zip(batch, results, strict=True):
+            item.future.set_result(tuple(segments))
+
+    def _measure(self, audio_s: float, took_s: float) -> None:
+        with self._lock:
+            pace = len(self._threads) * audio_s / max(took_s, 1e-6)
+            self._pace = pace if not self._pace else 0.9 * self._pace + 0.1 * pace
+
+    def _relief(self) -> float:
+        """Seconds until a seat will probably be free, between 1 and 60."""
+        left = [s.expect_s - s.submitted_s for s in self._seats if s.expect_s is not None]
+        if not left or not self._pace:
+            return 5.0
+        return min(60.0, max(1.0, min(left) * len(self._seats) / self._pace))
+
+
+class Seat:
+    """One caller's place in a lane; leaving it drops what still waits."""
+
+    def __init__(self, lane: Lane, urgency: Urgency, window: int, expect_s: float | None) -> None:
+        self.urgency, self.expect_s, self.submitted_s = urgency, expect_s, 0.0
+        self._lane, self._room = lane, threading.Semaphore(window)
+
+    @property
+    def can(self) -> Can:
+        """What the engine can do."""
+        return self._lane.can
+
+    def submit(self, clip: Clip) -> Future[Segments]:
+        """Queue a clip; waits while the seat has its full window in the lane. Raises Cancelled on a closed lane."""
+        self._room.acquire()
+        try:
+            future = self._lane.add(self, clip)
+        except Cancelled:
+            self._room.release()
+            raise
+        future.add_done_callback(lambda _: self._room.release())
+        self.submitted_s += clip.audio.duration_s
+        return future
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lane.leave(self)
+
+
+def result(future: Future[Segments]) -> Segments:
+    """A future's segments. Raises the engine's error, or Cancelled."""
+    try:
+        return future.result()
+    except CancelledError:
+        raise Cancelled("the work was stopped") from None
+
+
+def _fail(item: _Item, error: Exception) -> None:
+    known = isinstance(error, EarwitnessError)
+    failure = error if known else EngineFailed(f"the engine broke: {type(error).__name__}: {error}")
+    if not known:
+        failure.__cause__ = error
+    if not item.future.done():
+        item.future.set_exception(failure)

@@ -1,0 +1,32 @@
+"""`earwitness.transcribe`: one call for one recording. Whoever has many keeps a `Kit` and calls `batch.run`."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from earwitness import batch, config
+from earwitness.kit import Kit
+from earwitness.stages.recipe import Recipe
+from earwitness.types import Ask, Transcript
+
+
+def transcribe(
+    source: str | Path | bytes,
+    *,
+    model: str = "default",
+    language: str | None = None,
+    on_progress: Callable[[batch.Progress], None] | None = None,
+) -> Transcript:
+    """Transcribe one recording with a model that is loaded for it and unloaded after it.
+
+    Args:
+        source: a path, or the bytes of a recording in any format FFmpeg reads.
+        model: name or alias of a model.
+        language: ISO 639-1 code of the speech, where known.
+        on_progress: called now and then with how far it is.
+
+    Raises:
+        EarwitnessError: any leaf of its tree; each has a `code` and a `remedy`.
+    """
+    recipe = Recipe(model=model, ask=Ask(language=language))
+    with Kit(config.load()) as kit:
+        return batch.run(Path(source) if isinstance(source, str) else source, recipe, kit, on_progress=on_progress)

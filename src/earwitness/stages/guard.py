@@ -1,0 +1,162 @@
+"""Decides whether recognised text may be believed: no word that was not said is given out.
+
+A recogniser prints something for everything: fluent English for German, "You" for a humming fridge, a phrase from the
+end of a video for a trumpet. A clip's trust is the log-odds that it is intelligible speech in a language the model
+knows, from two signs: how sure the decoder was, and whether a second look at the same sound, from behind a different
+silence, gave the same words. A bounded share of the recording's earlier trust is added, so that one mumbled clip in a
+clear recording is kept, and one lucky clip in a foreign one is not. How speech-like the sound itself is tells phantoms
+from short answers.
+
+What is held back is never dropped in silence: the verdict has its reason, and the text stays with it. Pure functions;
+know no engine. `benchmarks/gate.py` measures them and fits the weights.
+"""
+
+import math
+import re
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from earwitness.stages.speech import Stretch
+from earwitness.types import Segment
+
+SURE = 0.78
+"""A clip recognised with this confidence by a well-heard voice needs no second look."""
+
+CLEAR_VOICE = 0.75
+"""Mean probability of speech above which the sound is taken for a voice."""
+
+FAINT_VOICE = 0.5
+"""Below this the sound is music or noise more often than a voice, and only a trust of `FAINT_TRUST` saves the text."""
+
+FAINT_TRUST = 2.0
+
+SHORTEST_PHRASE_S = 0.2
+"""Nobody says "thank you" faster."""
+
+WEIGHTS = {"logprob": 10.5, "agreement": 1.65, "log_seconds": 0.96, "bias": 4.07}
+"""Logistic regression of intelligible English against foreign and reversed speech (`benchmarks/gate.py --fit`)."""
+
+LEAST_TRUST = -1.0
+MEMORY = 0.5
+MOST_CREDIT = 1.5
+
+PHANTOMS = frozenset(
+    (
+        "you|thank you|thanks|thank you very much|thank you for watching|thanks for watching|"
+        "thank you so much for watching|please subscribe|like and subscribe|bye|bye bye|see you next time|"
+        "see you in the next video|the end|music|applause|foreign|silence|"
+        "subtitles by the amara org community|mm|hmm|mm hmm|uh|um"
+    ).split("|")
+)
+"""What recognisers print for noise. People say such things too, so they count when a clear voice is heard."""
+
+NOT_WORDS = re.compile(r"[♪♫©®]|\btranscript(ion|s)? by\b|\bsubtitles? by\b|\bcaptions? by\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarding:
+    """Which guards stand. `language_gate` refuses speech in a language a single-language model does not know."""
+
+    language_gate: bool = True
+    phantoms: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`reason` is None for text to give out, else `not_speech`, `phantom`, `foreign_or_unclear` or `nothing_heard`."""
+
+    reason: str | None
+    trust: float
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What the recording has earned so far: the running mean of its clips' trust."""
+
+    trust: float = 0.0
+    clips: int = 0
+
+    def after(self, verdict: Verdict) -> "Credit":
+        """The credit with one more clip."""
+        share = 1 / min(self.clips + 1, 8)
+        return Credit(self.trust + share * (max(-6.0, min(6.0, verdict.trust)) - self.trust), self.clips + 1)
+
+    @property
+    def worth(self) -> float:
+        """What it adds to the next clip's trust."""
+        return max(-MOST_CREDIT, min(MOST_CREDIT, MEMORY * self.trust)) if self.clips else 0.0
+
+
+def needs_second_look(segments: tuple[Segment, ...], stretch: Stretch) -> bool:
+    """Whether the first look leaves a doubt: low confidence, a loop, few words, or an uncertain voice."""
+    if not segments:
+        return True
+    sure = min(s.confidence if s.confidence is not None else 1.0 for s in segments)
+    marked = any(s.marks for s in segments)
+    return marked or sure < SURE or stretch.voice < CLEAR_VOICE or _words(_text(segments)) in PHANTOMS
+
+
+def better(first: tuple[Segment, ...], second: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    """The look to believe: one that did not loop before one that did, then the one the decoder was surer of."""
+
+    def rank(segments: tuple[Segment, ...]) -> tuple[bool, bool, float]:
+        return bool(segments), not any(s.marks for s in segments), _logprob(segments)
+
+    return max(first, second, key=rank)
+
+
+def judge(
+    kept: tuple[Segment, ...],
+    other: tuple[Segment, ...] | None,
+    stretch: Stretch,
+    credit: Credit,
+    how: Guarding,
+    *,
+    single_language: bool,
+) -> Verdict:
+    """Whether `kept`, the better of two looks, may be given out; `other` is the other look, None if there was one."""
+    if not kept:
+        return Verdict("nothing_heard", 0.0)
+    own = trust(kept, other, stretch)
+    text = _words(_text(kept))
+    faint = stretch.voice < CLEAR_VOICE
+    if how.phantoms:
+        if not text or NOT_WORDS.search(_text(kept)) or (stretch.voice < FAINT_VOICE and own < FAINT_TRUST):
+            return Verdict("not_speech", own)
+        if text in PHANTOMS and (faint or stretch.span.duration_s < SHORTEST_PHRASE_S):
+            return Verdict("phantom", own)
+    if single_language and how.language_gate and own + credit.worth < LEAST_TRUST:
+        return Verdict("not_speech" if faint else "foreign_or_unclear", own)
+    return Verdict(None, own)
+
+
+def trust(kept: tuple[Segment, ...], other: tuple[Segment, ...] | None, stretch: Stretch) -> float:
+    """Log-odds that a clip is speech the model understands; 0 is even. `other` is None where one look was enough."""
+    looks = (kept,) if other is None else (kept, other)
+    signs = {
+        "logprob": sum(_logprob(look) for look in looks) / len(looks),
+        "agreement": 1.0 if other is None else agreement(_text(kept), _text(other)),
+        "log_seconds": math.log(max(stretch.span.duration_s, 0.3)),
+        "bias": 1.0,
+    }
+    return sum(WEIGHTS[name] * value for name, value in signs.items())
+
+
+def agreement(one: str, other: str) -> float:
+    """How alike two texts are, word by word, 0 to 1 (Ratcliff and Obershelp)."""
+    a, b = _words(one).split(), _words(other).split()
+    return SequenceMatcher(None, a, b, autojunk=False).ratio() if a or b else 1.0
+
+
+def _text(segments: tuple[Segment, ...]) -> str:
+    return " ".join(s.text for s in segments)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.lower()))
+
+
+def _logprob(segments: tuple[Segment, ...]) -> float:
+    known = [(s.avg_logprob, max(1, len(s.token_ids))) for s in segments if s.avg_logprob is not None]
+    weight = sum(n for _, n in known)
+    return sum(p * n for p, n in known) / weight if weight else -3.0

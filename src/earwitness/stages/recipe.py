@@ -1,0 +1,42 @@
+"""The recipe: what is done with a recording, as one frozen value that is stored with every result.
+
+Made by the doors, read by `batch`, kept in the provenance. Knows nothing of machines, files or formats.
+"""
+
+from dataclasses import asdict, dataclass, field
+
+from earwitness.stages.guard import Guarding
+from earwitness.stages.speech import Listening
+from earwitness.types import Ask, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Which model, what is asked of it, and how speech is found, cut and judged."""
+
+    model: str = "default"
+    ask: Ask = field(default_factory=Ask)
+    channel: int | None = None
+    """Channel to hear, from 0; None hears the mean of all."""
+    from_s: float = 0.0
+    to_s: float | None = None
+    listening: Listening = field(default_factory=Listening)
+    guarding: Guarding = field(default_factory=Guarding)
+
+    def as_json(self) -> dict[str, Json]:
+        """The recipe in plain values, for the provenance and for comparing requests."""
+
+        def plain(value: object) -> Json:
+            if isinstance(value, dict):
+                return {str(k): plain(v) for k, v in value.items()}
+            if isinstance(value, (tuple, list)):
+                return [plain(v) for v in value]
+            if isinstance(value, frozenset):
+                return [str(v) for v in sorted(value)]
+            if value is None or isinstance(value, (bool, int, float, str)):
+                return value
+            raise TypeError(f"no plain value: {value!r}")
+
+        found = plain(asdict(self))
+        assert isinstance(found, dict)
+        return found

@@ -1,0 +1,83 @@
+"""Metrics and logs. Identifiers and numbers only: never speech, names of files or people, prompts, keys or queries."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from typing_extensions import override
+
+Gauges = Callable[[], dict[str, tuple[str, float]]]
+"""Names of gauges, each with its help and its value now."""
+
+
+class Metrics:
+    """The process's metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "earwitness_requests", "Requests answered", ["method", "route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            "earwitness_request_seconds",
+            "Time to answer a request",
+            ["route"],
+            buckets=(0.005, 0.05, 0.25, 1, 2.5, 10, 60, 300, 1800),
+            registry=self.registry,
+        )
+        self.audio = Counter(
+            "earwitness_audio_seconds", "Seconds of sound transcribed", ["model"], registry=self.registry
+        )
+        self.work = Counter("earwitness_work_seconds", "Seconds spent transcribing", ["model"], registry=self.registry)
+        self.words = Counter("earwitness_words", "Words given out", ["model"], registry=self.registry)
+        self.suppressed = Counter(
+            "earwitness_suppressed", "Stretches whose text was held back", ["reason"], registry=self.registry
+        )
+        self.failures = Counter("earwitness_failures", "Recordings that failed", ["code"], registry=self.registry)
+        self.shared = Counter(
+            "earwitness_shared_uploads",
+            "Uploads that joined an identical one in work",
+            registry=self.registry,
+        )
+
+    def watch(self, gauges: Gauges) -> None:
+        """Add gauges that are read at each scrape."""
+        self.registry.register(_Watched(gauges))
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class _Watched(Collector):
+    def __init__(self, gauges: Gauges) -> None:
+        self._gauges = gauges
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        for name, (about, value) in self._gauges().items():
+            yield GaugeMetricFamily(name, about, value=value)
+
+
+def logger(level: str, style: str) -> structlog.typing.FilteringBoundLogger:
+    """A structured logger that writes to standard error: one JSON object a line, or text for people."""
+    rendered: list[Any] = (
+        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        if style == "json"
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    found: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        structlog.WriteLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *rendered,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+    )
+    return found

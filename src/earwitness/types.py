@@ -1,0 +1,278 @@
+"""Every domain value of the package: frozen, with slots, made of tuples and plain numbers.
+
+Times called `*_s` are float seconds from the start of the recording. Sample positions (`start`, `end` of `Span`,
+`Audio` and `Clip`) are ints at 16 kHz from the same start. This module knows no engine, file, format or wire.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earwitness.audio import timebase
+from earwitness.errors import BadInput
+
+Samples = NDArray[np.float32]
+Task = Literal["transcribe", "translate"]
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+
+
+# ── sound ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a recording, in sample positions; `end` is not part of it."""
+
+    start: int
+    end: int
+
+    @property
+    def start_s(self) -> float:
+        return timebase.seconds(self.start)
+
+    @property
+    def end_s(self) -> float:
+        return timebase.seconds(self.end)
+
+    @property
+    def duration_s(self) -> float:
+        return timebase.seconds(self.end - self.start)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audio:
+    """Sound: `samples` are 16 kHz mono float32, shape (n,), nominally within ±1, read-only; `start` is their position.
+
+    Raises BadInput for any other dtype or shape.
+    """
+
+    samples: Samples
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        if self.samples.dtype != np.float32 or self.samples.ndim != 1:
+            raise BadInput(f"Audio wants float32 of shape (n,), got {self.samples.dtype} {self.samples.shape}")
+        view = self.samples.view()
+        view.flags.writeable = False
+        object.__setattr__(self, "samples", view)
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.samples)
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start, self.end)
+
+    @property
+    def start_s(self) -> float:
+        return timebase.seconds(self.start)
+
+    @property
+    def end_s(self) -> float:
+        return timebase.seconds(self.end)
+
+    @property
+    def duration_s(self) -> float:
+        return timebase.seconds(len(self.samples))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the caller wants. Fields named in `optional` are hints: an engine that lacks them goes on without."""
+
+    language: str | None = None
+    """ISO 639-1 code of the speech; None lets the engine find out."""
+    languages: tuple[str, ...] = ()
+    """Codes the speech may be in, for engines that find out."""
+    task: Task = "transcribe"
+    prompt: str | None = None
+    hotwords: tuple[str, ...] = ()
+    temperature: float = 0.0
+    word_times: bool = False
+    logprobs: bool = False
+    optional: frozenset[str] = frozenset({"prompt", "hotwords", "temperature", "languages"})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clip:
+    """A span of Audio plus an Ask: the unit that an engine recognises."""
+
+    audio: Audio
+    ask: Ask = Ask()
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One step of a decoder: `raw` are its bytes (part of a character, at times), `logprob` is natural."""
+
+    id: int
+    raw: bytes
+    logprob: float
+
+    @property
+    def text(self) -> str:
+        return self.raw.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A printed word and when it was said; `aligned` is False where the time was interpolated."""
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float | None = None
+    aligned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of text with its times. `marks` are short codes for what happened to it, such as `loop_cut`."""
+
+    start_s: float
+    end_s: float
+    text: str
+    language: str | None = None
+    words: tuple[Word, ...] = ()
+    tokens: tuple[Token, ...] = ()
+    """The decoder's steps, where an engine has them; a transcript keeps them only when asked for `logprobs`."""
+    token_ids: tuple[int, ...] = ()
+    avg_logprob: float | None = None
+    """Mean natural log-probability of the tokens, the end mark included."""
+    confidence: float | None = None
+    """0 to 1; how likely the words are right, on the engine's own scale."""
+    no_speech_prob: float | None = None
+    temperature: float = 0.0
+    marks: tuple[str, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A stretch whose text was held back, the reason as a code, and the words that were not given out."""
+
+    start_s: float
+    end_s: float
+    reason: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the reader of a result should know: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a recording turned out to be. `duration_s` is what its header says, or None."""
+
+    container: str
+    codec: str
+    rate: int
+    channels: int
+    duration_s: float | None = None
+    tracks: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a transcript came about, enough to make it again."""
+
+    earwitness: str
+    engine: str
+    model: str
+    device: str
+    recipe: Mapping[str, Json]
+    source: SourceInfo | None = None
+    not_honoured: tuple[str, ...] = ()
+    """Names of hints in the Ask that the engine could not follow."""
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said, and when. `complete` is False when the work was stopped before the end of the recording."""
+
+    segments: tuple[Segment, ...]
+    duration_s: float
+    language: str | None
+    task: Task
+    provenance: Provenance
+    suppressed: tuple[Suppressed, ...] = ()
+    complete: bool = True
+
+    @property
+    def text(self) -> str:
+        """The segments' text joined by single spaces."""
+        return " ".join(s.text for s in self.segments)
+
+
+# ── engines, models and machines ─────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Can:
+    """What a loaded engine can do, as data."""
+
+    languages: tuple[str, ...] | None
+    """ISO 639-1 codes, or None for any."""
+    tasks: tuple[Task, ...] = ("transcribe",)
+    word_times: bool = False
+    logprobs: bool = False
+    prompt: bool = False
+    hotwords: bool = False
+    temperature: bool = False
+    detects_language: bool = False
+    max_clip_s: float = 30.0
+    batch: int = 1
+    """Clips a call where speed stops to grow; more are accepted."""
+    parallel: bool = False
+    """True when `transcribe` may run in several threads at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One thing that computes: `kind` is cpu, gpu or npu."""
+
+    kind: Literal["cpu", "gpu", "npu"]
+    name: str
+    index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the probe found: `cores` this process may really use, memory in bytes."""
+
+    system: str
+    processor: str
+    cores: int
+    memory: int
+    devices: tuple[Device, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model on disk: its name, its format, and its files by role."""
+
+    name: str
+    format: str
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The engine, model, device and workers chosen for the work, and why in words."""
+
+    engine: str
+    model: str
+    device: Device
+    workers: int
+    why: str
