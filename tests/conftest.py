@@ -1,0 +1,73 @@
+"""Fixtures of all tests. The embedded model is used for real; nothing needs a network or a GPU."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from earwitness import config
+from earwitness.cli.demo import sample as find_sample
+from earwitness.kit import Kit
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCES = Path(os.environ.get("EARWITNESS_REFERENCE_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """The sample conversation in the recogniser's package: 28 s, two voices."""
+    return find_sample()
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> config.Settings:
+    """Settings whose home is a folder of the test run."""
+    return config.load(home=tmp_path_factory.mktemp("home"), log_level="error")
+
+
+@pytest.fixture(scope="session")
+def kit(settings: config.Settings) -> Iterator[Kit]:
+    """A kit with the embedded model, shared by the run."""
+    with Kit(settings) as found:
+        yield found
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One reference recording: its file, its kind, and what is said in it."""
+
+    path: Path
+    kind: str
+    text: str
+
+
+class References:
+    """The reference recordings beside the project."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def of(self, kind: str) -> list[Reference]:
+        """All of one kind."""
+        rows = [json.loads(line) for line in (self.root / "dev" / "manifest.jsonl").read_text().splitlines()]
+        return [Reference(self.root / "dev" / r["file"], kind, r.get("text") or "") for r in rows if r["kind"] == kind]
+
+
+@pytest.fixture(scope="session")
+def references() -> References:
+    """The reference recordings; tests that want them are skipped where they are absent."""
+    if not (REFERENCES / "dev" / "manifest.jsonl").is_file():
+        pytest.skip(f"no reference recordings at {REFERENCES}; set EARWITNESS_REFERENCE_DATA to where they are")
+    return References(REFERENCES)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's own home folder, or is changed by its environment."""
+    for name in list(os.environ):
+        if name.startswith("EARWITNESS_") and name != "EARWITNESS_REFERENCE_DATA":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("EARWITNESS_HOME", str(tmp_path_factory.getbasetemp() / "own-home"))

@@ -1,0 +1,1 @@
+"""What several test rooms share: sounds made on the spot, and a real server on a loopback port."""
