@@ -70,15 +70,18 @@ class Gathering:
     suppressed: tuple[Suppressed, ...] = ()
     done_s: float = 0.0
 
+    @property
+    def end_s(self) -> float:
+        """Where the decoded part of the recording, or the range that is wanted of it, ends."""
+        decoded_s, to_s = self.report.decoded_s, self.recipe.to_s
+        return decoded_s if to_s is None else min(decoded_s, to_s)
+
     def transcript(self, *, complete: bool) -> Transcript:
         """The transcript of what is finished."""
         language = self.segments[0].language if self.segments else self.recipe.ask.language
-        duration_s = self.report.decoded_s if complete else self.done_s
-        if self.recipe.to_s is not None:
-            duration_s = min(duration_s, self.recipe.to_s)
         return Transcript(
             segments=self.segments,
-            duration_s=duration_s,
+            duration_s=self.end_s if complete else self.done_s,
             language=language,
             task=self.recipe.ask.task,
             provenance=Provenance(
@@ -114,7 +117,7 @@ def run(
         recipe: what to do with it.
         kit: the models to do it with.
         urgency: deadline class in the lane.
-        on_progress: called after each stretch, in this thread.
+        on_progress: called after each stretch and at the end of the recording, in this thread.
         on_segments: called with new segments in the order of the recording, in this thread.
         stop: ends the run early; the transcript is then marked as not complete.
         gathering: filled along the way, so that a caller who is interrupted still has what was finished.
@@ -129,7 +132,7 @@ def run(
         gathered.plan = plan
         ask, gathered.not_honoured = honour(recipe.ask, lane.can)
         blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
-        room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s)
+        room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s) - timebase.seconds(2 * kit.vad.frame)
         how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
         stretches = _stretches(_until(blocks, stop), kit.vad, how)
         for found in recognise(stretches, seat.submit, ask, lane.can, recipe.guarding):
@@ -144,6 +147,9 @@ def run(
             if stop:
                 break
     if not stop:
+        gathered.done_s = gathered.end_s
+        if on_progress:
+            on_progress(_progress(gathered, recipe, started))
         _refuse_foreign(gathered)
     return gathered.transcript(complete=not stop)
 

@@ -13,6 +13,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 from typing_extensions import override
@@ -89,7 +90,12 @@ def load(**given: object) -> Settings:
         field = ".".join(str(p) for p in first["loc"]) or "settings"
         raise BadInput(
             f"the setting {field} is wrong: {first['msg']}",
-            remedy=f"Correct EARWITNESS_{field.upper()} or {TOML}.",
+            remedy=f"Correct EARWITNESS_{field.partition('.')[0].upper()} or {TOML}.",
+        ) from error
+    except SettingsError as error:
+        raise BadInput(
+            f"a setting in the environment cannot be read: {error}",
+            remedy="""Write lists as JSON, such as EARWITNESS_ALLOWED_HOSTS='["one.example"]'.""",
         ) from error
     except ValueError as error:
         raise BadInput(f"{TOML} cannot be read: {error}", remedy=f"Correct {default_home() / TOML}.") from error

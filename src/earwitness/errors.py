@@ -8,7 +8,7 @@ EarwitnessError
 │  ├─ UnsafeSource      it points at other files or addresses
 │  └─ TooLarge          more bytes than this installation accepts
 ├─ NotFound ─────────── a file that is not there
-│  └─ UnknownModel      a model nobody knows here
+├─ UnknownModel ─────── a model nobody knows here
 ├─ Unsupported ──────── understood, but the chosen engine or this version cannot do it
 │  └─ ForeignSpeech     speech in a language the model does not know
 ├─ Missing ──────────── a package has to be installed first

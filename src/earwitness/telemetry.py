@@ -66,11 +66,13 @@ class _Watched(Collector):
 
 def logger(level: str, style: str) -> structlog.typing.FilteringBoundLogger:
     """A structured logger that writes to standard error: one JSON object a line, or text for people."""
-    rendered: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-        if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    )
+    rendered: list[Any] = [structlog.processors.format_exc_info]  # never with locals: they hold what was said
+    if style == "json":
+        rendered.append(structlog.processors.JSONRenderer())
+    else:
+        colours = sys.stderr.isatty()
+        plain = structlog.dev.plain_traceback
+        rendered.append(structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain))
     found: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(sys.stderr),
         processors=[

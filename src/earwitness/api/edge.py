@@ -5,6 +5,8 @@ answers only to loopback names, so that no web page can reach it through a name 
 without query, body or names of files.
 """
 
+import asyncio
+import contextlib
 import hmac
 import re
 import time
@@ -21,8 +23,36 @@ from earwitness.errors import EarwitnessError, EngineFailed, Unauthorized
 OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs")
 """Paths, and all below them, that need no key."""
 
+DRAIN_S = 3.0
+"""How long a refused upload is read to its end, so that the client sees the answer and not a broken pipe."""
+
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class _Body:
+    """The body of a request on its way in; knows whether it has ended."""
+
+    def __init__(self, receive: Receive, headers: Headers) -> None:
+        self._receive = receive
+        self._unasked = headers.get("expect", "").lower() == "100-continue"
+        self.ended = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+
+    async def receive(self) -> Message:
+        """The next message, as ASGI has it."""
+        self._unasked = False
+        message = await self._receive()
+        self.ended = self.ended or not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> bool:
+        """Read and forget what is left of it; whether its end was reached in time. One not asked for is let be."""
+        if not self._unasked:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    while not self.ended:
+                        await self.receive()
+        return self.ended
 
 
 class Edge:
@@ -39,7 +69,7 @@ class Edge:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         ident = given if SAFE_ID.fullmatch(given) else f"req_{uuid.uuid4().hex}"
-        began, status = time.perf_counter(), 499
+        began, status, body = time.perf_counter(), 499, _Body(receive, headers)
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -49,18 +79,20 @@ class Edge:
                 told["x-request-id"] = ident
                 told["x-content-type-options"] = "nosniff"
                 told["openai-processing-ms"] = str(round((time.perf_counter() - began) * 1000))
+                if status >= 400 and not await body.drain():
+                    told["connection"] = "close"
             await send(message)
 
         try:
             self._admit(scope["path"], headers)
-            await self._app(scope, receive, sending)
+            await self._app(scope, body.receive, sending)
         except EarwitnessError as error:
-            await answer(error, scope["path"])(scope, receive, sending)
+            await answer(error, scope["path"])(scope, body.receive, sending)
         except Exception as error:
             self._house.log.error("unexpected", request=ident, kind=type(error).__name__, exc_info=error)
             if status == 499:
                 failed = EngineFailed(f"an unexpected {type(error).__name__} stopped the request")
-                await answer(failed, scope["path"])(scope, receive, sending)
+                await answer(failed, scope["path"])(scope, body.receive, sending)
         finally:
             self._write_down(scope, ident, status, time.perf_counter() - began)
 

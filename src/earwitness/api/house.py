@@ -60,6 +60,7 @@ class House:
         """
         path = upload.recording()
         key = (upload.digest, caller, repr(recipe))
+        upload.taken = True
         work, shared = self.works.join(key, self._run(path, recipe), upload.close)
         if shared:
             self.metrics.shared.inc()

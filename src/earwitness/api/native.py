@@ -1,6 +1,5 @@
 """The small doors: health, models, the machine, metrics, and `/transcribe` with the recording as its body."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -9,12 +8,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from earwitness.__about__ import __version__
 from earwitness.api import house, wishes
-from earwitness.api.schemas import PlainError
+from earwitness.api.schemas import DeviceInfo, EngineState, LoadedModel, ModelDetail, ModelDetails, PlainError
 from earwitness.errors import BadInput
 from earwitness.export import full
 from earwitness.models import catalog
 from earwitness.stages.recipe import Recipe
-from earwitness.types import Ask, Json
+from earwitness.types import Ask
 
 AUDIO = {"requestBody": {"required": True, "content": {t: {"schema": {"type": "string", "format": "binary"}} for t in (
     "application/octet-stream", "audio/wav", "audio/mpeg", "audio/flac", "audio/ogg")}}}  # fmt: skip
@@ -44,54 +43,53 @@ async def health(request: Request) -> Response:
 
 
 @router.get("/models", summary="Models with what they can do")
-async def models(request: Request) -> dict[str, Json]:
+async def models(request: Request) -> ModelDetails:
     """Every model, whether it is loaded, and its licence."""
     home = house.of(request)
-    loaded = {place.plan.model: place for place in home.kit.pool.loaded()}
-    listed: list[Json] = [
-        {
-            "name": entry.name,
-            "aliases": list(entry.aliases),
-            "languages": list(entry.languages),
-            "format": entry.format,
-            "size": entry.size,
-            "licence": entry.licence,
-            "about": entry.about,
-            "loaded": entry.name in loaded,
-        }
-        for entry in catalog.ENTRIES
-        if entry.format != "fake"
+    loaded = {place.plan.model for place in home.kit.pool.loaded()}
+    listed = [
+        ModelDetail(
+            name=entry.name,
+            aliases=list(entry.aliases),
+            languages=list(entry.languages),
+            format=entry.format,
+            size=entry.size,
+            licence=entry.licence,
+            about=entry.about,
+            loaded=entry.name in loaded,
+        )
+        for entry in catalog.shown()
     ]
-    return {"models": listed, "default": catalog.DEFAULT}
+    return ModelDetails(models=listed, default=catalog.DEFAULT)
 
 
 @router.get("/api/device-info", summary="The machine and what runs on it")
-async def device_info(request: Request) -> dict[str, Json]:
+async def device_info(request: Request) -> DeviceInfo:
     """What the probe found, the engines and why not, and the loaded models with the reason for their plan."""
     home = house.of(request)
     machine = home.kit.machine
-    return {
-        "version": __version__,
-        "system": machine.system,
-        "processor": machine.processor,
-        "cores": machine.cores,
-        "memory": machine.memory,
-        "devices": [asdict(d) for d in machine.devices],
-        "engines": [{"name": e.name, "usable": e.why_not is None, "why_not": e.why_not} for e in home.kit.engines],
-        "loaded": [
-            {
-                "model": place.plan.model,
-                "engine": place.plan.engine,
-                "device": place.plan.device.name,
-                "workers": place.plan.workers,
-                "why": place.plan.why,
-                "users": place.users,
-                "waiting": place.waiting,
-                "idle_s": round(place.idle_s, 1),
-            }
+    return DeviceInfo(
+        version=__version__,
+        system=machine.system,
+        processor=machine.processor,
+        cores=machine.cores,
+        memory=machine.memory,
+        devices=list(machine.devices),
+        engines=[EngineState(name=e.name, usable=e.why_not is None, why_not=e.why_not) for e in home.kit.engines],
+        loaded=[
+            LoadedModel(
+                model=place.plan.model,
+                engine=place.plan.engine,
+                device=place.plan.device.name,
+                workers=place.plan.workers,
+                why=place.plan.why,
+                users=place.users,
+                waiting=place.waiting,
+                idle_s=round(place.idle_s, 1),
+            )
             for place in home.kit.pool.loaded()
         ],
-    }
+    )
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
@@ -109,7 +107,7 @@ async def metrics(request: Request) -> Response:
 async def transcribe(
     request: Request,
     language: Annotated[str | None, Query(description="ISO 639-1 code of the speech")] = None,
-) -> dict[str, Json]:
+) -> Response:
     """Turn a recording into our own JSON, whose `text` is the whole text. A form with a field `file` is taken too."""
     return await _transcribe(request, catalog.DEFAULT, language)
 
@@ -124,12 +122,12 @@ async def transcribe_with(
     request: Request,
     model: str,
     language: Annotated[str | None, Query(description="ISO 639-1 code of the speech")] = None,
-) -> dict[str, Json]:
+) -> Response:
     """Turn a recording into our own JSON, with that model."""
     return await _transcribe(request, model, language)
 
 
-async def _transcribe(request: Request, model: str, language: str | None) -> dict[str, Json]:
+async def _transcribe(request: Request, model: str, language: str | None) -> Response:
     home = house.of(request)
     recipe = Recipe(model=model, ask=Ask(language=wishes.language_code(language)))
     form = request.headers.get("content-type", "").startswith("multipart/form-data")
@@ -138,4 +136,4 @@ async def _transcribe(request: Request, model: str, language: str | None) -> dic
         if upload.fields:
             raise BadInput(f"this form takes a recording and nothing else, not {min(upload.fields)[:64]!r}")
         found = await house.transcript(request, home.begin(upload, recipe, house.caller(request)))
-    return full.to_json(found)
+    return Response(full.dumps(found), media_type="application/json")

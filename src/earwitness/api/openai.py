@@ -7,7 +7,7 @@ goes with every model, streaming works with all of them, and hints without effec
 
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -69,7 +69,7 @@ async def translations(request: Request) -> Response:
 @router.get("/models", summary="All models")
 async def models(request: Request) -> ModelList:
     """The models and their aliases."""
-    return ModelList(data=[card for entry in catalog.ENTRIES if _shown(entry) for card in _cards(request, entry)])
+    return ModelList(data=[card for entry in catalog.shown() for card in _cards(request, entry)])
 
 
 @router.get("/models/{name:path}", summary="One model")
@@ -133,11 +133,16 @@ def _shaped(found: Transcript, wanted: Wishes, headers: dict[str, str]) -> Respo
 def _json(found: Transcript, wanted: Wishes) -> dict[str, Json]:
     body: dict[str, Json] = {
         "text": found.text,
+        "languages": _languages(found.segments),
         "usage": {"type": "duration", "seconds": round(found.duration_s)},
     }
     if wanted.recipe.ask.logprobs:
         body["logprobs"] = [_logprob(t) for s in found.segments for t in s.tokens]
     return body
+
+
+def _languages(segments: Iterable[Segment]) -> list[Json]:
+    return [{"code": code} for code in dict.fromkeys(s.language for s in segments) if code]
 
 
 def _logprob(token: Token) -> Json:
@@ -149,12 +154,13 @@ async def _events(work: Work, wanted: Wishes) -> AsyncGenerator[str, None]:
 
     Raises the run's error if it fails before the first word.
     """
-    text, steps = "", list[Json]()
+    text, steps, given = "", list[Json](), list[Segment]()
     with work.watched():
         try:
             async for segment in work.segments():
                 delta = f" {segment.text}" if text else segment.text
                 text += delta
+                given.append(segment)
                 steps += [_logprob(t) for t in segment.tokens]
                 yield _event(_delta(delta, segment, wanted))
         except EarwitnessError as error:
@@ -162,7 +168,7 @@ async def _events(work: Work, wanted: Wishes) -> AsyncGenerator[str, None]:
                 raise
             yield f"data: {json.dumps(openai_body(error))}\n\n"
             return
-    done: dict[str, Json] = {"type": "transcript.text.done", "text": text}
+    done: dict[str, Json] = {"type": "transcript.text.done", "text": text, "languages": _languages(given)}
     yield _event(done | ({"logprobs": steps} if wanted.recipe.ask.logprobs else {}))
 
 
@@ -187,7 +193,3 @@ def _event(body: Mapping[str, Json]) -> str:
 def _cards(request: Request, entry: catalog.Entry) -> list[ModelCard]:
     since = int(house.of(request).started)
     return [ModelCard(id=name, created=since, owned_by=entry.author) for name in (entry.name, *entry.aliases)]
-
-
-def _shown(entry: catalog.Entry) -> bool:
-    return entry.format != "fake"

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from earwitness.types import Device
+
 FILE = {"type": "string", "format": "binary"}
 
 
@@ -93,6 +95,60 @@ class ModelList(BaseModel):
 
     object: Literal["list"] = "list"
     data: list[ModelCard]
+
+
+class ModelDetail(BaseModel):
+    """One model with what it can do; `size` is in bytes."""
+
+    name: str
+    aliases: list[str]
+    languages: list[str]
+    format: str
+    size: int
+    licence: str
+    about: str
+    loaded: bool
+
+
+class ModelDetails(BaseModel):
+    """All models, and which one `default` is."""
+
+    models: list[ModelDetail]
+    default: str
+
+
+class EngineState(BaseModel):
+    """One engine, and why it can't be used here if it can't."""
+
+    name: str
+    usable: bool
+    why_not: str | None
+
+
+class LoadedModel(BaseModel):
+    """One model in memory, who uses it, and why it runs the way it does."""
+
+    model: str
+    engine: str
+    device: str
+    workers: int
+    why: str
+    users: int
+    waiting: int
+    idle_s: float
+
+
+class DeviceInfo(BaseModel):
+    """This machine and what runs on it; `memory` is in bytes."""
+
+    version: str
+    system: str
+    processor: str
+    cores: int
+    memory: int
+    devices: list[Device]
+    engines: list[EngineState]
+    loaded: list[LoadedModel]
 
 
 class ErrorDetail(BaseModel):

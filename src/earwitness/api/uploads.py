@@ -3,7 +3,10 @@
 Knows nothing of what the fields mean. Everything it keeps lies in one folder and is gone when the upload is closed.
 """
 
+import asyncio
+import contextlib
 import hashlib
+import os
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -20,6 +23,9 @@ from starlette.requests import ClientDisconnect
 from earwitness.config import ensure_folder
 from earwitness.errors import BadInput, Cancelled, StorageFailed, TooLarge
 
+STALL_S = 60.0
+"""An upload from which nothing comes for so long is given up."""
+
 MOST_PARTS = 200
 MOST_FIELD_BYTES = 32 * 2**20
 """All fields together; reference clips of speakers travel in fields, as data URLs."""
@@ -34,6 +40,8 @@ class Upload:
     size: int = 0
     fields: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     files: int = 0
+    taken: bool = False
+    """Whether a work has taken the recording over and will close the upload."""
 
     def close(self) -> None:
         """Remove the recording from the disk."""
@@ -51,10 +59,10 @@ class Upload:
 
 @asynccontextmanager
 async def received(request: Request, folder: Path, limit_mb: float) -> AsyncIterator[Upload]:
-    """The form of a request, on disk. The caller closes the upload; on an error it is closed here.
+    """The form of a request, on disk. Closed at the end, unless a work has taken the recording over.
 
     Raises:
-        BadInput: no multipart form, or a broken one.
+        BadInput: no multipart form, a broken one, or one that stalled.
         TooLarge: the body is over the limit.
         StorageFailed: the disk is full or may not be written.
         Cancelled: the client went away.
@@ -68,14 +76,14 @@ async def received(request: Request, folder: Path, limit_mb: float) -> AsyncIter
     try:
         await _receive(request, _Form(upload, folder), options[b"boundary"], limit_mb)
         yield upload
-    except BaseException:
-        upload.close()
-        raise
+    finally:
+        if not upload.taken:
+            upload.close()
 
 
 @asynccontextmanager
 async def received_raw(request: Request, folder: Path, limit_mb: float) -> AsyncIterator[Upload]:
-    """A request whose body is the recording itself. The caller closes the upload; errors are those of `received`."""
+    """A request whose body is the recording itself; otherwise as `received`."""
     upload = Upload()
     sink = _Sink(upload, folder)
     try:
@@ -83,14 +91,15 @@ async def received_raw(request: Request, folder: Path, limit_mb: float) -> Async
             sink.write(chunk)
         sink.close()
         yield upload
-    except BaseException:
-        upload.close()
-        raise
+    finally:
+        sink.abandon()
+        if not upload.taken:
+            upload.close()
 
 
 async def _receive(request: Request, form: "_Form", boundary: bytes, limit_mb: float) -> None:
-    parser = MultipartParser(boundary, form.callbacks())  # type: ignore[arg-type]
     try:
+        parser = MultipartParser(boundary, form.callbacks())  # type: ignore[arg-type]
         async for chunk in _body(request, limit_mb):
             parser.write(chunk)
         parser.finalize()
@@ -110,12 +119,19 @@ async def _body(request: Request, limit_mb: float) -> AsyncIterator[bytes]:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(f"the upload has {int(declared) / 2**20:.1f} MB, and {limit_mb:g} MB are accepted")
+    chunks = request.stream()
     try:
-        async for chunk in request.stream():
+        while True:
+            async with asyncio.timeout(STALL_S):
+                chunk = await anext(chunks, None)
+            if chunk is None:
+                return
             seen += len(chunk)
             if seen > limit:
                 raise TooLarge(f"the upload is over {limit_mb:g} MB")
             yield chunk
+    except TimeoutError:
+        raise BadInput(f"the upload stalled: no byte came for {STALL_S:g} s", remedy="Send it again.") from None
     except ClientDisconnect:
         raise Cancelled("the client went away during the upload") from None
 
@@ -126,11 +142,11 @@ class _Sink:
     def __init__(self, upload: Upload, folder: Path) -> None:
         self._upload, self._hash = upload, hashlib.sha256()
         try:
-            handle = tempfile.NamedTemporaryFile(dir=ensure_folder(folder), prefix="upload-", delete=False)  # noqa: SIM115
+            handle, name = tempfile.mkstemp(dir=ensure_folder(folder), prefix="upload-")
         except OSError as error:
             raise StorageFailed(f"no file can be made in {folder}: {error.strerror or error}") from error
-        self._file: BinaryIO = handle.file  # type: ignore[assignment]
-        upload.path = Path(handle.name)
+        self._file: BinaryIO = os.fdopen(handle, "wb")
+        upload.path = Path(name)
         upload.files += 1
 
     def write(self, chunk: bytes) -> None:
@@ -147,6 +163,11 @@ class _Sink:
         except OSError as error:
             raise StorageFailed(f"the upload cannot be written: {error.strerror or error}") from error
         self._upload.digest = self._hash.hexdigest()
+
+    def abandon(self) -> None:
+        """Close the file of an upload that broke off; on a full disk even that may fail, and nothing is lost by it."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 class _Form:
@@ -179,7 +200,7 @@ class _Form:
     def abandon(self) -> None:
         """Close the file of a form that broke off."""
         if self._sink is not None:
-            self._sink.close()
+            self._sink.abandon()
             self._sink = None
 
     def _begin(self) -> None:

@@ -7,6 +7,7 @@ itself is opened here, by Python. This module knows nothing of samples; `decode`
 """
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,20 +63,28 @@ POINTERS = (
 """How text files begin that point at recordings instead of being one."""
 
 
+ESTIMATED = frozenset({"aac", "ac3", "amr", "amrnb", "amrwb", "dts", "dtshd", "eac3", "loas", "mlp", "mp3", "truehd"})
+"""Containers without a length in them: FFmpeg guesses one from the bit rate of the beginning."""
+
+ENDLESS = 0x7FFF0000
+"""A WAV whose data chunk says more than this was written to a pipe, by a writer that knew no length."""
+
+
 def readable_formats() -> str:
     """The demuxers a recording may use, as FFmpeg's comma-separated whitelist."""
     return ",".join(sorted(set(av.formats_available) - REACHING_OUT - TEXTUAL))
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[tuple[InputContainer, AudioStream]]:
-    """The container of a recording and its best audio stream, closed at the end.
+def opened(source: Source) -> Iterator[tuple[InputContainer, AudioStream, SourceInfo]]:
+    """The container of a recording, its best audio stream and what the headers say; closed at the end.
 
     Raises:
         NotFound: the path does not exist or is a folder.
         EmptyAudio: there are no bytes.
         UnsafeSource: it is a playlist or script that points elsewhere.
-        NotAudio: no demuxer takes it.
+        NotAudio: no demuxer takes it, or no decoder.
+        BadInput: it is an address, a pipe or a device.
         NoSoundTrack: it opens, and holds no audio stream.
         StorageFailed: it may not be read.
     """
@@ -86,17 +95,19 @@ def opened(source: Source) -> Iterator[tuple[InputContainer, AudioStream]]:
         file.seek(0)
         container = _open(file, head)
         try:
-            yield container, _audio_stream(container)
+            track = _audio_stream(container)
+            yield container, track, _describe(container, track, _announced(file, head))
         finally:
             container.close()
 
 
-def describe(container: InputContainer, stream: AudioStream) -> SourceInfo:
-    """What the headers say of a recording."""
+def _describe(container: InputContainer, stream: AudioStream, announced: float) -> SourceInfo:
     duration_s: float | None = None
-    if stream.duration is not None and stream.time_base is not None:
-        duration_s = float(stream.duration * stream.time_base)
-    elif container.duration is not None:
+    if container.format.name in ESTIMATED and not stream.start_time:  # an MP3's own header also moves its start
+        duration_s = None
+    elif stream.duration is not None and stream.time_base is not None:
+        duration_s = float(stream.duration * stream.time_base) * announced
+    elif container.duration is not None and not container.streams.video:  # else it is that of the pictures
         duration_s = container.duration / av.time_base
     return SourceInfo(
         container=container.format.name,
@@ -106,6 +117,20 @@ def describe(container: InputContainer, stream: AudioStream) -> SourceInfo:
         duration_s=duration_s if duration_s and duration_s > 0 else None,
         tracks=len(container.streams.audio),
     )
+
+
+def _announced(file: BinaryIO, head: bytes) -> float:
+    """How much sound a WAV's header announces, as a multiple of what the file holds; 1 for all else."""
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return 1.0
+    at, said = 12, int.from_bytes(head[16:20], "little")
+    while head[at : at + 4] != b"data" and at < len(head):
+        at += 8 + said + said % 2
+        said = int.from_bytes(head[at + 4 : at + 8], "little")
+    here = file.tell()
+    held = file.seek(0, io.SEEK_END) - at - 8
+    file.seek(here)
+    return said / held if 0 < held < said < ENDLESS else 1.0
 
 
 @contextmanager
@@ -122,13 +147,18 @@ def _file_of(source: Source) -> Iterator[BinaryIO]:
 
 
 def _open_path(path: Path) -> BinaryIO:
-    if "://" in str(path) or str(path).startswith(("http:/", "https:/", "rtsp:/")):
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path), re.IGNORECASE):
         raise BadInput(
             f"{str(path)!r} is an address, and a file is expected",
             remedy="Download the recording first and give the path of the file.",
         )
     if path.is_dir():
         raise NotFound(f"{str(path)!r} is a folder, and a file is expected")
+    if path.exists() and not path.is_file():
+        raise BadInput(
+            f"{str(path)!r} is a pipe or a device, and a file is expected",
+            remedy="Write the recording to a file first and give the path of that.",
+        )
     try:
         return path.open("rb")
     except FileNotFoundError:
@@ -156,9 +186,13 @@ def _refuse(url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
 
 
 def _audio_stream(container: InputContainer) -> AudioStream:
+    kind = container.format.long_name or container.format.name
     if not container.streams.audio:
         if container.streams.video:
-            raise NoSoundTrack(f"this {container.format.long_name or container.format.name} file has no sound in it")
-        raise NotAudio(f"this {container.format.long_name or container.format.name} file holds no audio")
+            raise NoSoundTrack(f"this {kind} file has no sound in it")
+        raise NotAudio(f"this {kind} file holds no audio")
+    readable = [s for s in container.streams.audio if getattr(s, "codec_context", None) is not None]
+    if not readable:
+        raise NotAudio(f"the sound in this {kind} file is coded in a way that FFmpeg cannot decode")
     best = container.streams.best("audio")
-    return best if isinstance(best, AudioStream) else container.streams.audio[0]
+    return best if isinstance(best, AudioStream) and best in readable else readable[0]

@@ -5,8 +5,10 @@ player shows it. What is damaged is skipped, counted and reported as a Notice; o
 decoded is an error. This module knows nothing of speech.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import chain
 
 import av
@@ -17,7 +19,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from earwitness.audio import timebase
-from earwitness.audio.container import Source, describe, opened
+from earwitness.audio.container import Source, opened
 from earwitness.audio.mono import Mono
 from earwitness.errors import BadInput, EmptyAudio, NotAudio
 from earwitness.types import Audio, Notice, Samples, SourceInfo
@@ -31,8 +33,14 @@ JITTER_S = 0.05
 LONGEST_GAP_S = 3600.0
 """A jump ahead by more than this is a broken clock, not a pause."""
 
-SEEKABLE = frozenset({"wav", "w64", "flac", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "aiff", "au", "caf"})
-"""Containers whose timestamps stay exact after a seek; all others are decoded from their beginning."""
+ALL_GAPS_S = 24 * LONGEST_GAP_S
+"""Silence put into one recording at most, so that a small file of forged timestamps is no year of zeros."""
+
+INDEXED = frozenset({"flac", "mov,mp4,m4a,3gp,3g2,mj2"})
+"""Containers whose timestamps count samples and stay exact after a seek."""
+
+PLAIN = frozenset({"wav", "w64", "aiff", "au", "caf"})
+"""Containers of which that is true while they hold PCM; all others are decoded from their beginning."""
 
 RUN_UP_S = 10.0
 """Decoding starts this much before a wanted time, so that every codec has settled."""
@@ -76,18 +84,18 @@ def stream(
         block: samples of a block.
 
     Raises:
-        BadInput: a channel or time range that the recording does not have, and all that `container.opened` raises.
+        BadInput: a channel or time range that the recording does not have, a block below 1, and all that
+            `container.opened` raises.
         EmptyAudio: it has no samples.
         NotAudio: nothing of it could be decoded.
     """
     report = Report() if report is None else report
-    if from_s < 0 or (to_s is not None and to_s <= from_s):
-        raise BadInput(f"the time range {from_s:g} s to {to_s if to_s is not None else 'the end'} holds nothing")
-    with opened(source) as (container, track):
-        report.info = describe(container, track)
+    start, end = _range(from_s, to_s)
+    if block < 1:
+        raise BadInput(f"blocks of {block} samples cannot be made")
+    with opened(source) as (container, track, info):
+        report.info = info
         _announce(report, channel)
-        start = timebase.samples(from_s)
-        end = None if to_s is None else timebase.samples(to_s)
         pieces = _pieces(container, track, report, channel, from_s)
         yielded = False
         for audio in _blocks(_within(pieces, start, end), block):
@@ -114,14 +122,17 @@ def _pieces(
     container: InputContainer, track: AudioStream, report: Report, channel: int | None, from_s: float
 ) -> Iterator[Audio]:
     """Decoded sound with its true position; consecutive pieces touch, gaps come as zeros."""
-    clock = _Clock(_origin(container, track), report)
+    clock = _clock(container, track, report)
     lost = _seek(container, track, report, clock.origin_s + from_s)
     mono = Mono(channel, report)
     for frame in _frames(container, track, report):
         if mono.must_restart(frame):
             yield from _given(mono, mono.flush())
         if lost:
-            mono.place(max(0, timebase.samples(clock.stamp(frame) or 0.0)))
+            index = clock.index(frame)
+            if index is None:
+                continue
+            mono.resume(clock.anchor, index, frame.sample_rate)
             lost = False
         gap_end = clock.gap_end(frame, mono.position)
         if gap_end is not None:
@@ -136,10 +147,25 @@ def _pieces(
 
 @dataclass(slots=True)
 class _Clock:
-    """Reads the frames' timestamps; `origin_s` is the container's second that counts as zero."""
+    """Reads the frames' timestamps.
+
+    `origin_s` is the container's second that counts as zero, `first_s` the second from there where the track begins.
+    """
 
     origin_s: float
+    first_s: float
     report: Report
+    bridged_s: float = 0.0
+
+    @property
+    def anchor(self) -> int:
+        """Position of the track's first sample."""
+        return timebase.samples(self.first_s) if self.first_s > JITTER_S else 0
+
+    def index(self, frame: AudioFrame) -> int | None:
+        """How many samples of the track lie before a frame, or None where the container does not say."""
+        stamp = self.stamp(frame)
+        return None if stamp is None else max(0, round((stamp - self.first_s) * frame.sample_rate))
 
     def stamp(self, frame: AudioFrame) -> float | None:
         """Seconds of a frame from the start of the recording, or None where the container does not say."""
@@ -156,10 +182,11 @@ class _Clock:
         if abs(ahead) <= JITTER_S:
             return None
         where = timebase.clock(timebase.seconds(position))
-        if ahead > LONGEST_GAP_S or ahead < 0:
+        if ahead < 0 or ahead > LONGEST_GAP_S or self.bridged_s + ahead > ALL_GAPS_S:
             self.origin_s += ahead
             self.report.note("clock_jump", f"the timestamps jump by {ahead:+.2f} s at {where}")
             return None
+        self.bridged_s += ahead
         if position:
             self.report.note("gap", f"the recording has a gap of {ahead:.2f} s at {where}")
         return timebase.samples(stamp)
@@ -187,26 +214,32 @@ def _frames(container: InputContainer, track: AudioStream, report: Report) -> It
                 yield frame
 
 
-def _origin(container: InputContainer, track: AudioStream) -> float:
-    """Second on the container's clock that players show as zero."""
+def _clock(container: InputContainer, track: AudioStream, report: Report) -> _Clock:
+    """The clock whose zero is what players show as zero: the first of all tracks."""
+    begins_s = float((track.start_time or 0) * (track.time_base or 0))
     if container.streams.video and container.start_time is not None:
-        return container.start_time / av.time_base
-    if track.start_time is not None and track.time_base is not None:
-        return float(track.start_time * track.time_base)
-    return 0.0
+        origin_s = container.start_time / av.time_base
+        return _Clock(origin_s, begins_s - origin_s, report)
+    return _Clock(begins_s, 0.0, report)
 
 
 def _seek(container: InputContainer, track: AudioStream, report: Report, at_s: float) -> bool:
     info = report.info
-    if at_s <= 2 * RUN_UP_S or info is None or info.container not in SEEKABLE or track.time_base is None:
+    if at_s <= 2 * RUN_UP_S or info is None or not _counts_samples(info, track) or track.time_base is None:
         return False
     if info.duration_s is not None and at_s > info.duration_s:
         return False
     try:
         container.seek(int((at_s - RUN_UP_S) / track.time_base), stream=track, backward=True)
-    except av.error.FFmpegError:
+    except (av.error.FFmpegError, OverflowError):
         return False
     return True
+
+
+def _counts_samples(info: SourceInfo, track: AudioStream) -> bool:
+    """Whether the timestamps are sample counts, so that a seek leaves no doubt where it landed."""
+    plain = info.container in PLAIN and info.codec.startswith("pcm_")
+    return (plain or info.container in INDEXED) and info.rate > 0 and track.time_base == Fraction(1, info.rate)
 
 
 def _given(mono: Mono, samples: Samples | None) -> Iterator[Audio]:
@@ -248,6 +281,15 @@ def _blocks(pieces: Iterator[Audio], block: int) -> Iterator[Audio]:
         yield Audio(np.concatenate(held), at)
 
 
+def _range(from_s: float, to_s: float | None) -> tuple[int, int | None]:
+    if math.isfinite(from_s) and from_s >= 0 and (to_s is None or math.isfinite(to_s)):
+        start = timebase.samples(from_s)
+        end = None if to_s is None else timebase.samples(to_s)
+        if end is None or end > start:
+            return start, end
+    raise BadInput(f"the time range {from_s:g} s to {'the end' if to_s is None else f'{to_s:g} s'} holds nothing")
+
+
 # ── what the reader of the result should know ────────────────────────────────────────────────────────────────────────
 def _announce(report: Report, channel: int | None) -> None:
     info = report.info
@@ -281,7 +323,8 @@ def _conclude(report: Report, yielded: bool, from_s: float, to_s: float | None) 
         if report.damaged_packets:
             raise NotAudio("nothing in this file could be decoded; it is damaged or cut off")
         raise EmptyAudio("the recording holds no sound (0 samples)")
-    if to_s is None and info.duration_s is not None:
+    jumped = any(n.code == "clock_jump" for n in report.notices)
+    if to_s is None and info.duration_s is not None and not jumped:
         missing = info.duration_s - report.decoded_s
         if missing > max(0.5, 0.01 * info.duration_s):
             report.note(

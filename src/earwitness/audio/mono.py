@@ -3,6 +3,7 @@
 Keeps the count of samples that went in and came out, so that `decode` can lay them on the recording's clock.
 """
 
+from math import gcd
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +37,7 @@ class Mono:
         self._anchor = 0
         self._taken = 0
         self._given = 0
+        self._skipped = 0
 
     @property
     def end(self) -> int:
@@ -56,11 +58,24 @@ class Mono:
         """The next sample pushed lies at `position`; nothing may be pending."""
         self._anchor, self._taken, self._given = position, 0, 0
 
+    def resume(self, anchor: int, index: int, rate: int) -> None:
+        """The next frame begins with sample `index` of a sound at `rate` that began at `anchor`; nothing is pending.
+
+        Samples are left out up to the next that lies on a whole position, so that what follows is what would have come
+        out had all been pushed from the beginning.
+        """
+        self._skipped = -index % (rate // gcd(rate, timebase.RATE))
+        self.place(anchor + timebase.rescale(index + self._skipped, rate))
+
     def push(self, frame: AudioFrame) -> Samples | None:
         """Samples that are ready after this frame, or None."""
         if self._shape is None:
             self._begin(frame)
         mono = self._mix(frame)
+        if self._skipped:
+            mono, self._skipped = mono[self._skipped :], max(0, self._skipped - len(mono))
+            if not len(mono):
+                return None
         self._taken += len(mono)
         if self._resampler is None:
             self._given += len(mono)
@@ -72,6 +87,11 @@ class Mono:
     def flush(self) -> Samples | None:
         """The rest that the resampler held; the next frame begins afresh where this ends."""
         out = None if self._resampler is None or not self._taken else self._collect(self._resampler.resample(None))
+        missing = self.position - self.end
+        if missing > 0:  # too little went in to fill the filter
+            tail = np.zeros(missing, np.float32)
+            out = tail if out is None else np.concatenate([out, tail])
+            self._given += missing
         self.place(self.end)
         self._shape, self._resampler = None, None
         return out
@@ -99,7 +119,8 @@ class Mono:
         elif len(planes) == 1:
             mono = planes[0].copy()
         else:
-            mono = planes[_speaking(frame, len(planes))].mean(axis=0, dtype=np.float32)
+            with np.errstate(over="ignore", invalid="ignore"):
+                mono = planes[_speaking(frame, len(planes))].mean(axis=0, dtype=np.float32)
         bad = int(mono.size - np.isfinite(mono).sum())
         if bad:
             self._report.non_finite += bad
@@ -113,11 +134,14 @@ def _shape(frame: AudioFrame) -> tuple[int, int]:
 
 def _planes(frame: AudioFrame) -> Samples:
     """All channels of a frame as float32 within ±1, shape (channels, n)."""
+    if frame.format.name in {"s64", "s64p"}:  # numpy arrays of these are not made
+        frame = AudioResampler(format="dblp", layout=frame.layout, rate=frame.sample_rate).resample(frame)[0]
     raw = frame.to_ndarray()
     channels = frame.layout.nb_channels
     planes = raw if frame.format.is_planar else raw.reshape(-1, channels).T
     if planes.dtype.kind == "f":
-        return planes.astype(np.float32)
+        with np.errstate(over="ignore"):
+            return planes.astype(np.float32)
     bits = planes.dtype.itemsize * 8
     scaled = planes.astype(np.float64 if bits > 16 else np.float32)
     if planes.dtype.kind == "u":

@@ -29,7 +29,7 @@ def list_(
 
     rows = []
     with Kit(config.load()) as kit:
-        for entry in catalog.ENTRIES:
+        for entry in catalog.shown():
             try:
                 catalog.locate(entry)
                 state = kit.plan(entry.name).why

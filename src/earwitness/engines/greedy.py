@@ -1,6 +1,6 @@
 """Greedy decoding, as engines with a token loop of their own share it: one row a clip, loops cut, limits kept.
 
-Knows nothing of runtimes, graphs or vocabularies.
+Knows nothing of runtimes, graphs or how a vocabulary is kept.
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from earwitness.types import Clip, Segment, Token
 
 LONGEST_PATTERN = 16
 LEAST_TOKENS = 18
@@ -50,6 +52,28 @@ def best(logits: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.flo
     top = logits.max(axis=1)
     logprobs: NDArray[np.float32] = -np.log(np.exp(logits - top[:, None]).sum(axis=1))
     return logits.argmax(axis=1), logprobs
+
+
+def segments(row: Row, clip: Clip, pieces: Sequence[bytes], *, language: str | None) -> tuple[Segment, ...]:
+    """What a decoded row says: one segment that spans its clip, or none without text. `pieces` are the ids' bytes."""
+    text = b"".join(pieces).decode("utf-8", "replace").strip()
+    if not text:
+        return ()
+    mean = float(np.mean(row.logprobs))
+    tokens = zip(row.ids, pieces, row.logprobs, strict=False)  # the end token has a log-probability and no bytes
+    return (
+        Segment(
+            clip.audio.start_s,
+            clip.audio.end_s,
+            text,
+            language=language,
+            tokens=tuple(Token(*t) for t in tokens),
+            token_ids=tuple(row.ids),
+            avg_logprob=mean,
+            confidence=float(np.exp(mean)),
+            marks=tuple(row.marks),
+        ),
+    )
 
 
 def repeated(ids: Sequence[int]) -> int:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from earwitness.engines import Engine, honour
-from earwitness.engines.greedy import Row, best
+from earwitness.engines.greedy import Row, best, segments
 from earwitness.errors import EngineFailed
 from earwitness.hardware import ort
-from earwitness.types import Can, Clip, Device, Machine, ModelFiles, Segment, Token
+from earwitness.types import Can, Clip, Device, Machine, ModelFiles, Segment
 
 START, END = 1, 2
 TOKENS_A_SECOND = 6.5
@@ -60,7 +60,7 @@ class Moonshine:
             except Exception as error:
                 raise EngineFailed(f"moonshine failed on a batch of {len(group)} clips: {error}") from error
             for i, row in zip(group, rows, strict=True):
-                found[i] = self._segments(clips[i], row)
+                found[i] = segments(row, clips[i], [self._vocabulary[n] for n in row.ids], language="en")
         return found
 
     def close(self) -> None:
@@ -102,26 +102,6 @@ class Moonshine:
                 feed = {n: v[left] for n, v in feed.items() if n != "use_cache_branch"}
             feed["input_ids"], growing = tokens[:, None], self._growing
         return rows
-
-    def _segments(self, clip: Clip, row: Row) -> tuple[Segment, ...]:
-        pieces = [self._vocabulary[i] for i in row.ids]
-        text = b"".join(pieces).decode("utf-8", "replace").strip()
-        if not text:
-            return ()
-        mean = float(np.mean(row.logprobs))
-        return (
-            Segment(
-                clip.audio.start_s,
-                clip.audio.end_s,
-                text,
-                language="en",
-                tokens=tuple(Token(*t) for t in zip(row.ids, pieces, row.logprobs, strict=False)),
-                token_ids=tuple(row.ids),
-                avg_logprob=mean,
-                confidence=float(np.exp(mean)),
-                marks=tuple(row.marks),
-            ),
-        )
 
 
 def read_vocabulary(path: Path) -> tuple[bytes, ...]:

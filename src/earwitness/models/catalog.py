@@ -39,7 +39,14 @@ ENTRIES = (
         author="Moonshine AI",
         package="moonshine_voice",
         size=43_943_830,
-        aliases=("default", "whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-transcribe"),
+        aliases=(
+            "default",
+            "whisper-1",
+            "gpt-4o-transcribe",
+            "gpt-4o-mini-transcribe",
+            "gpt-4o-mini-transcribe-2025-12-15",
+            "gpt-transcribe",
+        ),
         files=(
             (
                 "encoder",
@@ -79,6 +86,11 @@ def find(name: str) -> Entry:
         if wanted == entry.name or wanted in entry.aliases:
             return entry
     raise UnknownModel(f"there is no model {name!r} here", param="model")
+
+
+def shown() -> tuple[Entry, ...]:
+    """The entries that users choose from: all but the test double."""
+    return tuple(entry for entry in ENTRIES if entry.format != "fake")
 
 
 def locate(entry: Entry) -> ModelFiles:

@@ -50,7 +50,7 @@ def split(segment: Segment, spans: tuple[Span, ...]) -> tuple[Segment, ...]:
 def sentences(text: str) -> tuple[str, ...]:
     """The sentences of a text; joined by single spaces they are the text again.
 
-    An abbreviation with a full stop, an initial or a number before it ends no sentence.
+    The full stop of an abbreviation or an initial ends no sentence.
     """
     found, start = [], 0
     for match in SENTENCE_END.finditer(text):

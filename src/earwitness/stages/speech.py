@@ -86,29 +86,28 @@ def begin(vad: Vad, origin: int = 0) -> Heard:
 
 def listen(state: Heard, audio: Audio, vad: Vad, how: Listening) -> tuple[Heard, tuple[Stretch, ...]]:
     """The state after `audio`, which must follow what came before, and the stretches that have become complete."""
-    kept = np.concatenate([state.kept, audio.samples])
-    judged = (state.frames - state.first) * vad.frame
-    fresh = kept[judged : len(kept) - (len(kept) - judged) % vad.frame]
-    probs, memory = vad.probabilities(fresh, state.vad)
-    fold = _Fold(replace(state, vad=memory, kept=kept), vad.frame, how)
-    for p in probs.tolist():
-        fold.judge(p)
+    fold = _heard(state, audio.samples, vad, how)
     return fold.state(), tuple(fold.out)
 
 
 def finish(state: Heard, vad: Vad, how: Listening) -> tuple[Stretch, ...]:
     """The stretches still open when the recording ends: everything up to its last sample."""
-    rest = (len(state.kept) - (state.frames - state.first) * vad.frame) % vad.frame
     length = len(state.kept)
-    if rest:
-        padding = Audio(np.zeros(vad.frame - rest, np.float32))
-        state, done = listen(state, padding, vad, how)
-        length = len(state.kept) - (vad.frame - rest)
-    else:
-        done = ()
-    fold = _Fold(state, vad.frame, how)
-    fold.close_all(length)
-    return (*done, *fold.out)
+    fold = _heard(state, np.zeros(-length % vad.frame, np.float32), vad, how, limit=length)
+    fold.close_all()
+    return tuple(fold.out)
+
+
+def _heard(state: Heard, samples: Samples, vad: Vad, how: Listening, limit: int | None = None) -> "_Fold":
+    """The fold after all whole frames that `samples` complete."""
+    kept = np.concatenate([state.kept, samples])
+    judged = (state.frames - state.first) * vad.frame
+    fresh = kept[judged : len(kept) - len(kept) % vad.frame]
+    probs, memory = vad.probabilities(fresh, state.vad)
+    fold = _Fold(replace(state, vad=memory, kept=kept), vad.frame, how, limit)
+    for p in probs.tolist():
+        fold.judge(p)
+    return fold
 
 
 @dataclass(slots=True)
@@ -118,6 +117,8 @@ class _Fold:
     old: Heard
     frame: int
     how: Listening
+    limit: int | None = None
+    """Sample after the last one of the recording, counted from `first`, once it is known."""
     out: list[Stretch] = field(default_factory=list)
     probs: list[float] = field(init=False)
     spans: list[tuple[int, int]] = field(init=False)
@@ -125,8 +126,6 @@ class _Fold:
     voiced: int = field(init=False)
     frames: int = field(init=False)
     floor: int = field(init=False)
-    limit: int | None = None
-    """Sample after the last one of the recording, counted from `first`, once it is known."""
 
     def __post_init__(self) -> None:
         self.probs, self.spans = list(self.old.probs), list(self.old.spans)
@@ -151,9 +150,8 @@ class _Fold:
         if start is not None and self.frames - start >= self._count(self.how.longest_s):
             self._cut(start)
 
-    def close_all(self, length: int) -> None:
-        """The recording has ended after `length` kept samples."""
-        self.limit = length
+    def close_all(self) -> None:
+        """The recording has ended."""
         if self.since is not None:
             self.spans.append((self.since, self.voiced))
         if self.spans:
@@ -190,7 +188,8 @@ class _Fold:
         if self.since is None:  # one span, and then silence: it will close by itself
             return
         middle = start + (self.frames - start) // 2
-        smooth = np.convolve(self.probs, [0.25, 0.5, 0.25], "same")[middle - self.old.first : -2]
+        last = max(middle + 1, min(self.frames - 2, self.voiced))  # not in a pause that may just have begun
+        smooth = np.convolve(self.probs, [0.25, 0.5, 0.25], "same")[middle - self.old.first : last - self.old.first]
         at = middle + int(smooth.argmin())
         self._give([(start, at)], 0, forced=True)
         self.spans, self.since = [], at

@@ -1,0 +1,115 @@
+"""The edge: keys, names, request ids, and what is written down."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+from openai import OpenAI
+
+from earwitness import config
+from support import sounds
+from support.server import running
+
+KEY = "a-key-of-this-server"
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with a key."""
+    settings = config.load(home=tmp_path_factory.mktemp("locked"), api_key=KEY, log_level="error", preload=False)
+    with running(settings) as address:
+        yield address
+
+
+def test_the_right_key_opens(locked: str) -> None:
+    with OpenAI(base_url=f"{locked}/v1", api_key=KEY, max_retries=0) as client:
+        assert client.models.retrieve("whisper-1").id == "whisper-1"
+
+
+@pytest.mark.parametrize("key", ["wrong", KEY[:-1], KEY + "x", KEY.upper(), "ключ".encode().decode("latin-1")])
+def test_a_wrong_key_does_not(locked: str, key: str) -> None:
+    found = httpx.get(f"{locked}/v1/models", headers=[(b"authorization", f"Bearer {key}".encode("latin-1"))])
+    assert found.status_code == 401
+    assert found.json()["error"]["code"] == "invalid_api_key"
+
+
+def test_the_official_client_sees_the_right_class(locked: str) -> None:
+    with OpenAI(base_url=f"{locked}/v1", api_key="wrong", max_retries=0) as client:
+        with pytest.raises(openai.AuthenticationError) as caught:
+            client.audio.transcriptions.create(file=("a.wav", b"x"), model="whisper-1")
+        assert caught.value.type == "authentication_error"
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/models", "/metrics", "/api/device-info", "/openapi.jsonx"])
+def test_every_other_route_needs_the_key(locked: str, path: str) -> None:
+    assert httpx.get(f"{locked}{path}").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/livez", "/health", "/docs", "/openapi.json"])
+def test_health_and_documents_do_not(locked: str, path: str) -> None:
+    assert httpx.get(f"{locked}{path}").status_code in {200, 503}
+
+
+def test_another_host_name_is_refused_without_a_key(server: str) -> None:
+    for name in ("evil.example", "127.0.0.1.evil.example", ""):
+        found = httpx.get(f"{server}/v1/models", headers={"host": name})
+        assert found.status_code == 401, name
+    for name in ("localhost:1234", "LOCALHOST", "[::1]:80"):
+        assert httpx.get(f"{server}/v1/models", headers={"host": name}).status_code == 200
+
+
+def test_request_ids_are_echoed_or_made(server: str) -> None:
+    assert httpx.get(f"{server}/livez", headers={"x-request-id": "mine-1"}).headers["x-request-id"] == "mine-1"
+    made = [httpx.get(f"{server}/livez").headers["x-request-id"] for _ in range(2)]
+    assert made[0] != made[1]
+    hostile = httpx.get(f"{server}/livez", headers={"x-request-id": "a b\tc<script>"}).headers["x-request-id"]
+    assert hostile.startswith("req_")
+
+
+def test_wrong_methods_and_routes_are_told(server: str) -> None:
+    wrong = httpx.get(f"{server}/v1/audio/transcriptions")
+    assert wrong.status_code == 405
+    assert wrong.headers["allow"] == "POST"
+    assert wrong.json()["error"]["type"] == "invalid_request_error"
+    assert httpx.get(f"{server}/v1/nothing").json()["error"]["code"] == "not_found"
+
+
+def test_a_server_for_others_needs_a_key(tmp_path: Path) -> None:
+    env = {"EARWITNESS_HOME": str(tmp_path), "PATH": ""}
+    found = subprocess.run(
+        [sys.executable, "-m", "earwitness", "serve", "--host", "0.0.0.0", "--port", "0"],
+        env=env, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert found.returncode == 10
+    assert "EARWITNESS_API_KEY" in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_the_log_says_what_was_done_and_not_what_was_said(
+    tmp_path: Path, sample: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = config.load(home=tmp_path, api_key=KEY, log_format="json", log_level="debug")
+    with running(settings) as address:
+        headers = {"authorization": f"Bearer {KEY}"}
+        with sample.open("rb") as file:
+            found = httpx.post(
+                f"{address}/v1/audio/transcriptions?token=s3cret",
+                files={"file": ("Diary of Anna.wav", file)},
+                data={"model": "whisper-1", "prompt": "Rumpel"},
+                headers=headers,
+            )
+        httpx.post(f"{address}/transcribe", content=sounds.wav(sounds.silence(0)), headers=headers)
+    assert "hear me" in found.text
+    log = capfd.readouterr().err
+    lines = [json.loads(line) for line in log.splitlines()]
+    requests = [line for line in lines if line["event"] == "request"]
+    assert [r["status"] for r in requests] == [200, 400]
+    assert requests[0]["route"] == "/v1/audio/transcriptions"
+    assert requests[0]["request"] == found.headers["x-request-id"]
+    for secret in ("hear me", "Anna", "Rumpel", "s3cret", KEY):
+        assert secret not in log
