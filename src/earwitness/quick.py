@@ -5,7 +5,7 @@ from pathlib import Path
 
 from earwitness import batch, config
 from earwitness.kit import Kit
-from earwitness.stages.recipe import Recipe
+from earwitness.stages.recipe import Recipe, language_code
 from earwitness.types import Ask, Transcript
 
 
@@ -27,6 +27,6 @@ def transcribe(
     Raises:
         EarwitnessError: any leaf of its tree; each has a `code` and a `remedy`.
     """
-    recipe = Recipe(model=model, ask=Ask(language=language))
+    recipe = Recipe(model=model, ask=Ask(language=language_code(language)))
     with Kit(config.load()) as kit:
         return batch.run(Path(source) if isinstance(source, str) else source, recipe, kit, on_progress=on_progress)

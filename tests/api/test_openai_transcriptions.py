@@ -10,7 +10,7 @@ import pytest
 import srt
 import webvtt
 from openai import OpenAI
-from openai.types.audio import Transcription, TranscriptionVerbose
+from openai.types.audio import Transcription, TranscriptionTextDoneEvent, TranscriptionVerbose
 
 from support import sounds
 
@@ -99,7 +99,8 @@ def test_logprobs_belong_to_the_text(client: OpenAI, sample: Path) -> None:
 
 
 def test_a_stream_only_ever_appends(client: OpenAI, sample: Path) -> None:
-    deltas, done = [], []
+    deltas: list[str] = []
+    done: list[TranscriptionTextDoneEvent] = []
     with client.audio.transcriptions.create(file=sample, model="whisper-1", stream=True) as events:
         for event in events:
             if event.type == "transcript.text.delta":

@@ -198,7 +198,7 @@ def test_a_stream_that_breaks_ends_with_an_error_event(tmp_path: Path, sample: P
     with serving(tmp_path) as served:
         served.engine.breaks_after = 1
         served.engine.go.set()
-        seen = []
+        seen: list[str] = []
         with OpenAI(base_url=f"{served.address}/v1", api_key="none", max_retries=0) as client:
             events = client.audio.transcriptions.create(file=sample, model="fake", stream=True)
             with pytest.raises(openai.APIError, match="double was told to fail"):

@@ -7,12 +7,12 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from earwitness.__about__ import __version__
-from earwitness.api import house, wishes
+from earwitness.api import house
 from earwitness.api.schemas import DeviceInfo, EngineState, LoadedModel, ModelDetail, ModelDetails, PlainError
 from earwitness.errors import BadInput
 from earwitness.export import full
 from earwitness.models import catalog
-from earwitness.stages.recipe import Recipe
+from earwitness.stages.recipe import Recipe, language_code
 from earwitness.types import Ask
 
 AUDIO = {"requestBody": {"required": True, "content": {t: {"schema": {"type": "string", "format": "binary"}} for t in (
@@ -129,7 +129,7 @@ async def transcribe_with(
 
 async def _transcribe(request: Request, model: str, language: str | None) -> Response:
     home = house.of(request)
-    recipe = Recipe(model=model, ask=Ask(language=wishes.language_code(language)))
+    recipe = Recipe(model=model, ask=Ask(language=language_code(language)))
     form = request.headers.get("content-type", "").startswith("multipart/form-data")
     await home.can(model)
     async with home.form(request) if form else home.body(request) as upload:

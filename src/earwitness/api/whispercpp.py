@@ -14,12 +14,12 @@ from earwitness import export
 from earwitness.api import house
 from earwitness.api.openai import NOT_HONOURED
 from earwitness.api.schemas import InferenceForm, PlainError, form_document
-from earwitness.api.wishes import SHAPES, Form, Wishes, language_code
+from earwitness.api.wishes import SHAPES, Form, Wishes
 from earwitness.engines import honour
 from earwitness.errors import Unsupported
 from earwitness.export import verbose
 from earwitness.export.subtitles import Layout
-from earwitness.stages.recipe import Recipe
+from earwitness.stages.recipe import Recipe, language_code
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Json, Segment, Transcript
 

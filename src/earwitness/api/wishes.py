@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from earwitness.errors import BadInput, Unsupported
 from earwitness.stages.guard import Guarding
-from earwitness.stages.recipe import Recipe
+from earwitness.stages.recipe import Recipe, language_code
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Task
 
@@ -151,20 +151,6 @@ def translation(fields: Mapping[str, list[str]]) -> Wishes:
     form = Form(fields)
     wishes = _common(form, "translate")
     return replace(wishes, unknown=form.left_over())
-
-
-def language_code(given: str | None) -> str | None:
-    """The ISO 639-1 code in `en`, `EN` or `en-US`. Raises BadInput for what is none."""
-    if given is None:
-        return None
-    code = given.strip().lower().replace("_", "-").split("-")[0]
-    if not re.fullmatch(r"[a-z]{2,3}", code):
-        raise BadInput(
-            f"{given[:40]!r} is no language code",
-            remedy="Give an ISO 639-1 code such as en.",
-            param="language",
-        )
-    return code
 
 
 def _common(form: Form, task: Task) -> Wishes:

@@ -322,6 +322,8 @@ def _conclude(report: Report, yielded: bool, from_s: float, to_s: float | None) 
             raise BadInput(f"the recording ends at {report.decoded_s:.2f} s, before {from_s:g} s")
         if report.damaged_packets:
             raise NotAudio("nothing in this file could be decoded; it is damaged or cut off")
+        if from_s > 0:
+            raise BadInput(f"the recording ends before {from_s:g} s")
         raise EmptyAudio("the recording holds no sound (0 samples)")
     jumped = any(n.code == "clock_jump" for n in report.notices)
     if to_s is None and info.duration_s is not None and not jumped:

@@ -50,13 +50,13 @@ def transcribe(
     from earwitness.export import find as find_format
     from earwitness.export.subtitles import Layout
     from earwitness.stages.guard import Guarding
-    from earwitness.stages.recipe import Recipe
+    from earwitness.stages.recipe import Recipe, language_code
     from earwitness.types import Ask
 
     if language_gate not in {"on", "off"}:
         raise BadInput(f"--language-gate is on or off, not {language_gate!r}")
     wanted = [find_format(name) for name in formats or ["txt"]]
-    ask = Ask(language=language, task="translate" if translate else "transcribe", prompt=prompt)
+    ask = Ask(language=language_code(language), task="translate" if translate else "transcribe", prompt=prompt)
     recipe = Recipe(
         model=model,
         ask=ask,

@@ -3,8 +3,10 @@
 Made by the doors, read by `batch`, kept in the provenance. Knows nothing of machines, files or formats.
 """
 
+import re
 from dataclasses import asdict, dataclass, field
 
+from earwitness.errors import BadInput
 from earwitness.stages.guard import Guarding
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Json
@@ -40,3 +42,15 @@ class Recipe:
         found = plain(asdict(self))
         assert isinstance(found, dict)
         return found
+
+
+def language_code(given: str | None) -> str | None:
+    """The ISO 639-1 code in `en`, `EN` or `en-US`; None stays None. Raises BadInput for what is none."""
+    if given is None:
+        return None
+    code = given.strip().lower().replace("_", "-").split("-")[0]
+    if not re.fullmatch(r"[a-z]{2,3}", code):
+        raise BadInput(
+            f"{given[:40]!r} is no language code", remedy="Give an ISO 639-1 code such as en.", param="language"
+        )
+    return code
