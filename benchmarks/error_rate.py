@@ -8,6 +8,7 @@ adds the moonshine-voice library with its own cutting (slow). Rates are in perce
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import common
@@ -49,7 +50,10 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder, Kit(common.settings(Path(folder))) as kit:
         refs = common.references(*common.PLAIN)
-        systems = {"earwitness": lambda p: ours(p, kit), "same model, whole clips": lambda p: whole(p, kit)}
+        systems: dict[str, Callable[[Path], str]] = {
+            "earwitness": lambda p: ours(p, kit),
+            "same model, whole clips": lambda p: whole(p, kit),
+        }
         if options.peer:
             systems["moonshine-voice, its own cutting"] = peer()
         heard = {name: {r.path: listen(r.path) for r in refs} for name, listen in systems.items()}
@@ -64,7 +68,7 @@ def main() -> None:
     common.report("error_rate", "Word error rate", ["recordings", "system", "WER %", "words", "S/D/I"], rows)
 
 
-def peer():
+def peer() -> Callable[[Path], str]:
     """The library's own file transcription."""
     from moonshine_voice import ModelArch, get_assets_path
     from moonshine_voice.transcriber import Transcriber

@@ -216,7 +216,7 @@ def test_foreign_or_backward_speech_is_refused(sample: Path, tmp_path: Path) -> 
     from earwitness.audio import decode
 
     backwards = tmp_path / "backwards.wav"
-    backwards.write_bytes(sounds.wav(decode.decode(sample).samples[::-1]))
+    backwards.write_bytes(sounds.wav(decode.decode(sample.with_name("two_cities.wav"), to_s=15.0).samples[::-1]))
     found = earwitness("transcribe", backwards)
     assert found.returncode == 5
     assert "foreign_speech" in found.stderr

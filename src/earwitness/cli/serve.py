@@ -45,7 +45,7 @@ def check(settings: "Settings") -> None:
 
 
 def listen(settings: "Settings") -> "socket.socket":
-    """A bound socket. Raises StorageFailed where the address is taken or not ours."""
+    """A bound socket. Raises BadInput where the address is taken or not ours."""
     import socket
 
     from earwitness.errors import BadInput

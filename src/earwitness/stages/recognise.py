@@ -39,6 +39,21 @@ class Recognised:
 class _Pending:
     stretch: Stretch
     first: Future[tuple[Segment, ...]]
+    second: Future[tuple[Segment, ...]] | None = None
+    looked: bool = False
+    """Whether it is known if a second look is needed."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether all looks are done."""
+        return self.looked and self.first.done() and (self.second is None or self.second.done())
+
+    def look_again(self, submit: Submit, ask: Ask) -> None:
+        """Ask for a second look if the first one leaves a doubt; waits for the first."""
+        if not self.looked and guard.needs_second_look(self.first.result(), self.stretch):
+            again = framed(self.stretch.audio, self.stretch.span, SECOND_LEAD, SECOND_TAIL)
+            self.second = submit(Clip(again, ask))
+        self.looked = True
 
 
 def recognise(
@@ -52,12 +67,21 @@ def recognise(
     credit = Credit()
     for stretch in stretches:
         waiting.append(_Pending(stretch, submit(Clip(framed(stretch.audio, stretch.span, LEAD, LEAD), ask))))
-        while len(waiting) >= window or (waiting and waiting[0].first.done()):
+        _look_ahead(waiting, submit, ask)
+        while len(waiting) >= window or (waiting and waiting[0].ready):
             found, credit = _finish(waiting.popleft(), submit, ask, can, how, credit)
             yield found
     while waiting:
+        _look_ahead(waiting, submit, ask)
         found, credit = _finish(waiting.popleft(), submit, ask, can, how, credit)
         yield found
+
+
+def _look_ahead(waiting: Iterable[_Pending], submit: Submit, ask: Ask) -> None:
+    """Ask early for the second looks that are needed, so that the workers never wait for them."""
+    for pending in waiting:
+        if pending.first.done():
+            pending.look_again(submit, ask)
 
 
 def edges_s(margin_s: float) -> float:
@@ -80,8 +104,9 @@ def _finish(
 ) -> tuple[Recognised, Credit]:
     stretch = pending.stretch
     kept, other = pending.first.result(), None
-    if guard.needs_second_look(kept, stretch):
-        again = submit(Clip(framed(stretch.audio, stretch.span, SECOND_LEAD, SECOND_TAIL), ask)).result()
+    pending.look_again(submit, ask)
+    if pending.second is not None:
+        again = pending.second.result()
         best = guard.better(kept, again)
         kept, other = best, (again if best is kept else kept)
     verdict = guard.judge(kept, other, stretch, credit, how, single_language=_single(can))
