@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +107,11 @@ def of(request: Request) -> House:
     house = request.app.state.house
     assert isinstance(house, House)
     return house
+
+
+def not_honoured(names: Sequence[str]) -> dict[str, str]:
+    """The header that names hints and fields without effect; none where all had one."""
+    return {"x-earwitness-not-honoured": ", ".join(names)} if names else {}
 
 
 def caller(request: Request) -> str:

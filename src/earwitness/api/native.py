@@ -12,6 +12,7 @@ from earwitness.api.schemas import DeviceInfo, EngineState, LoadedModel, ModelDe
 from earwitness.errors import BadInput
 from earwitness.export import full
 from earwitness.models import catalog
+from earwitness.models.pool import Loaded
 from earwitness.stages.recipe import Recipe, language_code
 from earwitness.types import Ask
 
@@ -47,19 +48,7 @@ async def models(request: Request) -> ModelDetails:
     """Every model, whether it is loaded, and its licence."""
     home = house.of(request)
     loaded = {place.plan.model for place in home.kit.pool.loaded()}
-    listed = [
-        ModelDetail(
-            name=entry.name,
-            aliases=list(entry.aliases),
-            languages=list(entry.languages),
-            format=entry.format,
-            size=entry.size,
-            licence=entry.licence,
-            about=entry.about,
-            loaded=entry.name in loaded,
-        )
-        for entry in catalog.shown()
-    ]
+    listed = [_detail(entry, loaded=entry.name in loaded) for entry in catalog.shown()]
     return ModelDetails(models=listed, default=catalog.DEFAULT)
 
 
@@ -76,19 +65,7 @@ async def device_info(request: Request) -> DeviceInfo:
         memory=machine.memory,
         devices=list(machine.devices),
         engines=[EngineState(name=e.name, usable=e.why_not is None, why_not=e.why_not) for e in home.kit.engines],
-        loaded=[
-            LoadedModel(
-                model=place.plan.model,
-                engine=place.plan.engine,
-                device=place.plan.device.name,
-                workers=place.plan.workers,
-                why=place.plan.why,
-                users=place.users,
-                waiting=place.waiting,
-                idle_s=round(place.idle_s, 1),
-            )
-            for place in home.kit.pool.loaded()
-        ],
+        loaded=[_loaded(place) for place in home.kit.pool.loaded()],
     )
 
 
@@ -137,3 +114,29 @@ async def _transcribe(request: Request, model: str, language: str | None) -> Res
             raise BadInput(f"this form takes a recording and nothing else, not {min(upload.fields)[:64]!r}")
         found = await house.transcript(request, home.begin(upload, recipe, house.caller(request)))
     return Response(full.dumps(found), media_type="application/json")
+
+
+def _detail(entry: catalog.Entry, *, loaded: bool) -> ModelDetail:
+    return ModelDetail(
+        name=entry.name,
+        aliases=list(entry.aliases),
+        languages=list(entry.languages),
+        format=entry.format,
+        size=entry.size,
+        licence=entry.licence,
+        about=entry.about,
+        loaded=loaded,
+    )
+
+
+def _loaded(place: Loaded) -> LoadedModel:
+    return LoadedModel(
+        model=place.plan.model,
+        engine=place.plan.engine,
+        device=place.plan.device.name,
+        workers=place.plan.workers,
+        why=place.plan.why,
+        users=place.users,
+        waiting=place.waiting,
+        idle_s=round(place.idle_s, 1),
+    )

@@ -31,7 +31,6 @@ from earwitness.export import verbose
 from earwitness.models import catalog
 from earwitness.types import Can, Json, Segment, Token, Transcript
 
-NOT_HONOURED = "x-earwitness-not-honoured"
 FIELD_OF = {"hotwords": "keywords", "word_times": "timestamp_granularities", "logprobs": "include"}
 """The form's name for an Ask's field, where they differ."""
 
@@ -115,7 +114,7 @@ def _told(wanted: Wishes, can: Can) -> dict[str, str]:
         error.param = FIELD_OF.get(error.param or "", error.param)
         raise
     names = (*(FIELD_OF.get(h, h) for h in hints), *wanted.unknown)
-    return {NOT_HONOURED: ", ".join(names)} if names else {}
+    return house.not_honoured(names)
 
 
 def _shaped(found: Transcript, wanted: Wishes, headers: dict[str, str]) -> Response:

@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse, Response
 
 from earwitness import export
 from earwitness.api import house
-from earwitness.api.openai import NOT_HONOURED
 from earwitness.api.schemas import InferenceForm, PlainError, form_document
 from earwitness.api.wishes import SHAPES, Form, Wishes
 from earwitness.engines import honour
@@ -41,7 +40,7 @@ async def inference(request: Request) -> Response:
         hints = honour(wanted.recipe.ask, await home.can(wanted.recipe.model))[1]
         found = await house.transcript(request, home.begin(upload, wanted.recipe, house.caller(request)))
     names = (*hints, *wanted.unknown)
-    return _shaped(found, wanted, layout, {NOT_HONOURED: ", ".join(names)} if names else {})
+    return _shaped(found, wanted, layout, house.not_honoured(names))
 
 
 def wishes(fields: Mapping[str, list[str]]) -> tuple[Wishes, Layout]:

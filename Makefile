@@ -1,0 +1,83 @@
+# The same words people and CI use. Everything is installed into .venv here; nothing else on the machine is touched.
+#
+#   make demo    set up, transcribe the sample conversation, say what to try next
+#   make serve   set up, serve OpenAI's speech API on http://127.0.0.1:8000
+#   make test    set up, run all tests
+#   make check   format, lint, types, layers, sizes, import time, docs
+#   make bench   the benchmarks; needs the reference recordings (docs/benchmarks.md)
+#   make docs    the documentation as web pages, in build/docs
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+ifdef UV
+  INSTALL = uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+else
+  INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+endif
+
+.PHONY: demo serve test check bench docs clean help
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(VENV)/.base
+	@$(BIN)/earwitness demo
+
+serve: $(VENV)/.base
+	@$(BIN)/earwitness serve
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/sizes.py
+	$(BIN)/python tools/import_time.py
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
+
+bench: $(VENV)/.bench
+	$(BIN)/python benchmarks/error_rate.py --long 30
+	$(BIN)/python benchmarks/file_speed.py
+	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/server_overhead.py
+	$(BIN)/python benchmarks/first_word.py
+	$(BIN)/python benchmarks/gate.py
+
+docs: $(VENV)/.check
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
+	@echo "build/docs/index.html"
+
+clean:
+	rm -rf $(VENV) build dist
+
+# ── the private environment, one stamp for each set of packages ──
+$(BIN)/python:
+ifdef UV
+	@uv venv --quiet --python $(PYTHON) $(VENV)
+else
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "Earwitness needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv is missing: apt install python3-venv"; rm -rf $(VENV); exit 1; }
+endif
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Setting up $(VENV) (some 400 MB, once) …"
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	@$(INSTALL) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.test
+	@$(INSTALL) --editable '.[test,check,bench,docs]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.base
+	@$(INSTALL) --editable '.[bench]'
+	@touch $@
