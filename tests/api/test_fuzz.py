@@ -1,0 +1,80 @@
+"""Requests that nobody would send: made from the API's own document, and broken multipart bodies."""
+
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from fastapi.routing import APIRoute
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from earwitness.api import native, openai, whispercpp
+from support import sounds
+
+FEW = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+ROUTES = [
+    (method, route.path)
+    for door in (openai, whispercpp, native)
+    for route in door.router.routes
+    if isinstance(route, APIRoute)
+    for method in sorted(route.methods or ())
+]
+
+
+@pytest.fixture(scope="session")
+def document(server: str) -> BaseSchema:
+    """The running server's OpenAPI document."""
+    return schemathesis.openapi.from_url(f"{server}/openapi.json")
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_every_route_keeps_its_document(document: BaseSchema, method: str, path: str) -> None:
+    @FEW
+    @given(case=document[path.replace(":path", "")][method].as_strategy())
+    def check(case: Case[Any]) -> None:
+        # random bytes are no recording: that they are refused is right
+        case.call_and_validate(timeout=30, excluded_checks=[positive_data_acceptance])
+
+    check()
+
+
+NAMES = ("language", "response_format", "stream", "include[]", "temperature", "chunking_strategy", "x" * 50)
+WHOLE = httpx.Request(
+    "POST",
+    "http://localhost/",
+    files={"file": ("a.wav", sounds.wav(sounds.tone(0.3)))},
+    data={"model": "whisper-1", "language": "en"},
+).read()
+
+
+@FEW
+@given(data=st.data())
+def test_a_form_that_is_cut_bent_or_spliced_is_answered(http: httpx.Client, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(WHOLE)))
+    end = data.draw(st.integers(start, len(WHOLE)))
+    body = WHOLE[:start] + data.draw(st.binary(max_size=60)) + WHOLE[end:]
+    boundary = WHOLE.split(b"\r\n", 1)[0].removeprefix(b"--").decode()
+    found = http.post(
+        "/v1/audio/transcriptions",
+        content=body,
+        headers={"content-type": f"multipart/form-data; boundary={boundary}"},
+    )
+    assert found.status_code in {200, 400, 404}
+    assert found.status_code == 200 or found.json()["error"]["code"] != "engine_failed"
+    assert http.get("/livez").status_code == 200
+
+
+@FEW
+@given(
+    value=st.text(max_size=40), name=st.sampled_from(["language", "response_format", "stream", "include[]", "x" * 50])
+)
+def test_any_value_of_a_field_is_answered(http: httpx.Client, name: str, value: str) -> None:
+    quiet = sounds.wav(sounds.silence(0.2))
+    found = http.post(
+        "/v1/audio/transcriptions", files={"file": ("a.wav", quiet)}, data={"model": "whisper-1", name: value}
+    )
+    assert found.status_code in {200, 400}
