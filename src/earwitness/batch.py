@@ -132,7 +132,7 @@ def run(
         gathered.plan = plan
         ask, gathered.not_honoured = honour(recipe.ask, lane.can)
         blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
-        room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s) - timebase.seconds(kit.vad.frame)
+        room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s)
         how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
         stretches = _stretches(_until(blocks, stop), kit.vad, how)
         for found in recognise(stretches, seat.submit, ask, lane.can, recipe.guarding):
@@ -178,7 +178,9 @@ def _progress(gathered: Gathering, recipe: Recipe, started: float) -> Progress:
     if recipe.to_s is not None:
         total_s = min(recipe.to_s, total_s) if total_s else recipe.to_s
     done_s = gathered.done_s - recipe.from_s
-    return Progress(done_s, None if total_s is None else total_s - recipe.from_s, done_s / max(time.monotonic() - started, 1e-6))
+    return Progress(
+        done_s, None if total_s is None else total_s - recipe.from_s, done_s / max(time.monotonic() - started, 1e-6)
+    )
 
 
 def _refuse_foreign(gathered: Gathering) -> None:

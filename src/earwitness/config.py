@@ -4,6 +4,7 @@ What is to be done with a recording is a Recipe, not a setting; what an engine w
 """
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +22,9 @@ from typing_extensions import override
 from earwitness.errors import BadInput, StorageFailed
 
 TOML = "earwitness.toml"
+PREFIX = "EARWITNESS_"
+NOT_SETTINGS = ("EARWITNESS_REFERENCE_DATA", "EARWITNESS_BENCH_WHISPER")
+"""Names that tests and benchmarks read."""
 
 
 def default_home() -> Path:
@@ -32,7 +36,7 @@ def default_home() -> Path:
 class Settings(BaseSettings):
     """One field a fact. The environment goes before the TOML file in the home folder."""
 
-    model_config = SettingsConfigDict(env_prefix="EARWITNESS_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     home: Path = Field(default_factory=default_home)
     """Folder for everything that is kept."""
@@ -81,8 +85,9 @@ class Settings(BaseSettings):
 def load(**given: object) -> Settings:
     """The settings of this installation; `given` values go before all else.
 
-    Raises BadInput naming the field that is wrong.
+    Raises BadInput naming the field that is wrong, or a name in the environment that is no setting.
     """
+    _refuse_misspelt()
     try:
         return Settings(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -99,6 +104,15 @@ def load(**given: object) -> Settings:
         ) from error
     except ValueError as error:
         raise BadInput(f"{TOML} cannot be read: {error}", remedy=f"Correct {default_home() / TOML}.") from error
+
+
+def _refuse_misspelt() -> None:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in (*known, *NOT_SETTINGS):
+            near = get_close_matches(name.upper(), known, 1)
+            remedy = f"Did you mean {near[0]}?" if near else f"The settings are: {', '.join(known)}."
+            raise BadInput(f"{name} is no setting", remedy=f"{remedy} Otherwise remove it from the environment.")
 
 
 def ensure_folder(path: Path) -> Path:

@@ -31,13 +31,13 @@ class Held(Fake):
     def __init__(self) -> None:
         super().__init__(Options())
         self.begun, self.go = threading.Event(), threading.Event()
-        self.breaks_after = 1000
+        self.breaks_after_s = 1000.0
 
     @override
     def transcribe(self, clips: Sequence[Clip]) -> list[tuple[Segment, ...]]:
         self.begun.set()
         assert self.go.wait(30), "nobody let the engine go"
-        if len(self.calls) >= self.breaks_after:
+        if max(clip.audio.end_s for clip in clips) > self.breaks_after_s:
             raise EngineFailed("the double was told to fail")
         return super().transcribe(clips)
 
@@ -183,20 +183,20 @@ def test_the_official_client_comes_back_by_itself(tmp_path: Path, sample: Path) 
 
 def test_a_broken_engine_is_a_server_error_and_is_not_retried(tmp_path: Path, sample: Path) -> None:
     with serving(tmp_path) as served:
-        served.engine.breaks_after = 0
+        served.engine.breaks_after_s = 0.0
         served.engine.go.set()
         found = served.post(sample)
         assert found.status_code == 500
         assert found.json()["error"]["code"] == "engine_failed"
         assert found.json()["error"]["type"] == "server_error"
         assert found.headers["x-should-retry"] == "false"
-        served.engine.breaks_after = 1000
+        served.engine.breaks_after_s = 1000.0
         assert served.post(sample).status_code == 200
 
 
 def test_a_stream_that_breaks_ends_with_an_error_event(tmp_path: Path, sample: Path) -> None:
     with serving(tmp_path) as served:
-        served.engine.breaks_after = 1
+        served.engine.breaks_after_s = 20.0
         served.engine.go.set()
         seen: list[str] = []
         with OpenAI(base_url=f"{served.address}/v1", api_key="none", max_retries=0) as client:

@@ -16,6 +16,7 @@ from earwitness.api.errors import STATUS, status_of
 from earwitness.cli import app
 from earwitness.cli.exits import EXITS, code_of
 from earwitness.config import Settings
+from earwitness.engines import Spec
 from earwitness.errors import Busy, EarwitnessError
 from earwitness.export import FORMATS
 from earwitness.kit import Kit
@@ -100,7 +101,8 @@ def test_every_format_is_documented() -> None:
 
 
 def test_every_engine_has_a_page() -> None:
-    for found in Plugins(ENGINES):
+    plugins: Plugins[Spec] = Plugins(ENGINES)
+    for found in plugins:
         assert found.name == "fake" or (ROOT / "docs" / "engines" / f"{found.name}.md").is_file()
 
 
@@ -157,7 +159,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def blocks() -> list[tuple[str, str, str]]:
     """Page, language and text of every block that can be run."""
-    found = []
+    found: list[tuple[str, str, str]] = []
     for path in PAGES:
         for language, text in BLOCK.findall(path.read_text()):
             runs = language == "python" or (language == "sh" and not SETS_UP.search(text))

@@ -63,8 +63,8 @@ POINTERS = (
 """How text files begin that point at recordings instead of being one."""
 
 
-ESTIMATED = frozenset({"aac", "ac3", "amr", "amrnb", "amrwb", "dts", "dtshd", "eac3", "loas", "mlp", "mp3", "truehd"})
-"""Containers without a length in them: FFmpeg guesses one from the bit rate of the beginning."""
+BARE = frozenset({"aac", "ac3", "amr", "amrnb", "amrwb", "dts", "dtshd", "eac3", "loas", "mlp", "mp3", "truehd"})
+"""Frames in a row without clock or length: FFmpeg guesses both from the rates of the beginning."""
 
 ENDLESS = 0x7FFF0000
 """A WAV whose data chunk says more than this was written to a pipe, by a writer that knew no length."""
@@ -103,7 +103,7 @@ def opened(source: Source) -> Iterator[tuple[InputContainer, AudioStream, Source
 
 def _describe(container: InputContainer, stream: AudioStream, announced: float) -> SourceInfo:
     duration_s: float | None = None
-    if container.format.name in ESTIMATED and not stream.start_time:  # an MP3's own header also moves its start
+    if container.format.name in BARE and not stream.start_time:  # an MP3's own header also moves its start
         duration_s = None
     elif stream.duration is not None and stream.time_base is not None:
         duration_s = float(stream.duration * stream.time_base) * announced

@@ -19,7 +19,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from earwitness.audio import timebase
-from earwitness.audio.container import Source, opened
+from earwitness.audio.container import BARE, Source, opened
 from earwitness.audio.mono import Mono
 from earwitness.errors import BadInput, EmptyAudio, NotAudio
 from earwitness.types import Audio, Notice, Samples, SourceInfo
@@ -33,7 +33,7 @@ JITTER_S = 0.05
 LONGEST_GAP_S = 3600.0
 """A jump ahead by more than this is a broken clock, not a pause."""
 
-ALL_GAPS_S = 24 * LONGEST_GAP_S
+ALL_GAPS_S = 4 * LONGEST_GAP_S
 """Silence put into one recording at most, so that a small file of forged timestamps is no year of zeros."""
 
 INDEXED = frozenset({"flac", "mov,mp4,m4a,3gp,3g2,mj2"})
@@ -149,11 +149,13 @@ def _pieces(
 class _Clock:
     """Reads the frames' timestamps.
 
-    `origin_s` is the container's second that counts as zero, `first_s` the second from there where the track begins.
+    `origin_s` is the container's second that counts as zero, `first_s` the second from there where the track begins;
+    a `bare` stream has no timestamps of its own.
     """
 
     origin_s: float
     first_s: float
+    bare: bool
     report: Report
     bridged_s: float = 0.0
 
@@ -169,7 +171,7 @@ class _Clock:
 
     def stamp(self, frame: AudioFrame) -> float | None:
         """Seconds of a frame from the start of the recording, or None where the container does not say."""
-        if frame.pts is None or frame.time_base is None:
+        if self.bare or frame.pts is None or frame.time_base is None:
             return None
         return float(frame.pts * frame.time_base) - self.origin_s
 
@@ -216,11 +218,12 @@ def _frames(container: InputContainer, track: AudioStream, report: Report) -> It
 
 def _clock(container: InputContainer, track: AudioStream, report: Report) -> _Clock:
     """The clock whose zero is what players show as zero: the first of all tracks."""
+    bare = container.format.name in BARE
     begins_s = float((track.start_time or 0) * (track.time_base or 0))
     if container.streams.video and container.start_time is not None:
         origin_s = container.start_time / av.time_base
-        return _Clock(origin_s, begins_s - origin_s, report)
-    return _Clock(begins_s, 0.0, report)
+        return _Clock(origin_s, begins_s - origin_s, bare, report)
+    return _Clock(begins_s, 0.0, bare, report)
 
 
 def _seek(container: InputContainer, track: AudioStream, report: Report, at_s: float) -> bool:

@@ -61,7 +61,8 @@ class Spec(Protocol):
 def honour(ask: Ask, can: Can) -> tuple[Ask, tuple[str, ...]]:
     """The Ask without the hints an engine lacks, and their names.
 
-    Raises Unsupported for a wish outside `can` that is not optional.
+    Raises Unsupported for a wish outside `can` that is not optional, and for languages of which the engine knows none:
+    text in another one would be no answer.
     """
     dropped: list[str] = []
 

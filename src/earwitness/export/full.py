@@ -6,7 +6,7 @@ within one version.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from earwitness.errors import BadInput
@@ -46,7 +46,7 @@ def from_json(given: Mapping[str, Any]) -> Transcript:
             duration_s=float(given["duration_s"]),
             language=given["language"],
             task=given["task"],
-            suppressed=tuple(Suppressed(**s) for s in given["suppressed"]),
+            suppressed=tuple(Suppressed(**_known(Suppressed, s)) for s in given["suppressed"]),
             complete=given["complete"],
             provenance=Provenance(
                 earwitness=origin["earwitness"],
@@ -54,9 +54,9 @@ def from_json(given: Mapping[str, Any]) -> Transcript:
                 model=origin["model"],
                 device=origin["device"],
                 recipe=origin["recipe"],
-                source=SourceInfo(**origin["source"]) if origin["source"] else None,
+                source=SourceInfo(**_known(SourceInfo, origin["source"])) if origin["source"] else None,
                 not_honoured=tuple(origin["not_honoured"]),
-                notices=tuple(Notice(**n) for n in origin["notices"]),
+                notices=tuple(Notice(**_known(Notice, n)) for n in origin["notices"]),
             ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -81,9 +81,15 @@ def loads(text: str) -> Transcript:
 
 def _segment(given: Mapping[str, Any]) -> Segment:
     tokens = tuple(Token(t["id"], bytes(t["bytes"]), t["logprob"]) for t in given["tokens"])
-    words = tuple(Word(**w) for w in given["words"])
-    rest = {k: v for k, v in given.items() if k not in {"tokens", "words", "token_ids", "marks"}}
-    return Segment(words=words, tokens=tokens, token_ids=tuple(given["token_ids"]), marks=tuple(given["marks"]), **rest)
+    words = tuple(Word(**_known(Word, w)) for w in given["words"])
+    lists = {"words": words, "tokens": tokens, "token_ids": tuple(given["token_ids"]), "marks": tuple(given["marks"])}
+    return Segment(**_known(Segment, given) | lists)
+
+
+def _known(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that this version knows: a later one may have added others."""
+    names = {f.name for f in fields(kind)}
+    return {k: v for k, v in given.items() if k in names}
 
 
 def _lists(value: object) -> Json:

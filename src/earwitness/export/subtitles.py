@@ -20,7 +20,7 @@ from earwitness.types import Segment, Transcript, Word
 WEAK = frozenset(
     (
         "a an the and or but of to in on at by for from with as is are was were be i you he she it we they "
-        "his her my your our their this that not no very"
+        "his her my your our their this that not no very had has have will would"
     ).split()
 )
 """Words that lean on the next one: a break after them reads badly."""
@@ -74,7 +74,7 @@ def cut(transcript: Transcript, layout: Layout) -> list[Cue]:
     for i, cue in enumerate(raw):
         limit = raw[i + 1].start_s - layout.gap_s if i + 1 < len(raw) else transcript.duration_s
         letters = sum(map(len, cue.lines))
-        wanted = cue.start_s + max(layout.shortest_s, letters / layout.chars_per_s)
+        wanted = cue.start_s + min(layout.longest_s, max(layout.shortest_s, letters / layout.chars_per_s))
         end_s = max(cue.end_s, min(wanted, limit))
         if i + 1 < len(raw):
             end_s = min(end_s, max(raw[i + 1].start_s, cue.start_s))
@@ -162,11 +162,11 @@ def _lines(texts: list[str], layout: Layout) -> tuple[str, ...]:
 
 def _awkward(word: str) -> float:
     """How badly a break after this word reads, 0 to 1."""
-    if re.search(r"[.!?…][\"')\]]*$", word):
+    if re.search(r"[.!?…][\"')\]”’]*$", word):
         return 0.0
-    if re.search(r"[,;:–—][\"')\]]*$", word):
+    if re.search(r"[,;:–—][\"')\]”’]*$", word):
         return 0.2
-    return 1.0 if word.lower().strip("\"'([") in WEAK else 0.6
+    return 1.0 if word.lower().strip("\"'([“‘") in WEAK else 0.6
 
 
 def _joined(cue: Cue) -> str:

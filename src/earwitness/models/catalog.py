@@ -74,7 +74,7 @@ ENTRIES = (
         author="Earwitness",
         package="earwitness",
         size=0,
-        about="the test double: prints how long each clip is",
+        about="the test double: a word for each tenth of a second, by its loudness",
     ),
 )
 

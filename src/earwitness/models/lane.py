@@ -10,7 +10,7 @@ recordings.
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
@@ -21,6 +21,10 @@ from earwitness.errors import Busy, Cancelled, EarwitnessError, EngineFailed
 from earwitness.types import Can, Clip, Segment
 
 Segments = tuple[Segment, ...]
+
+
+RELIEF_S = 5.0
+"""When to come back to a full lane: a seat is given back about so often."""
 
 
 class Urgency(Enum):
@@ -59,7 +63,6 @@ class Lane:
         self._seats: set[Seat] = set()
         self._idle = 0
         self._closed = False
-        self._pace = 0.0
         self._threads = [
             threading.Thread(target=self._work, name=f"lane-{n}", daemon=True)
             for n in range(workers if engine.can.parallel else 1)
@@ -82,18 +85,17 @@ class Lane:
         """Callers that hold a seat."""
         return len(self._seats)
 
-    def seat(self, *, urgency: Urgency = Urgency.INTERACTIVE, expect_s: float | None = None) -> "Seat":
+    def seat(self, *, urgency: Urgency = Urgency.INTERACTIVE) -> "Seat":
         """A place in the lane for one recording or session; use it as a context manager.
 
-        `expect_s` are the seconds of audio that will come, where known; they only serve the estimate in `Busy`.
         Raises Busy when all seats are taken, Cancelled when the lane is closed.
         """
         with self._lock:
             if self._closed:
                 raise Cancelled("the model is being unloaded")
             if len(self._seats) >= self._seat_limit:
-                raise Busy(f"all {self._seat_limit} places are taken", retry_after_s=self._relief())
-            seat = Seat(self, urgency, self._window, expect_s)
+                raise Busy(f"all {self._seat_limit} places are taken", retry_after_s=RELIEF_S)
+            seat = Seat(self, urgency, self._window)
             self._seats.add(seat)
             return seat
 
@@ -141,9 +143,7 @@ class Lane:
                     return
                 batch = self._pick()
                 self._idle -= 1
-            began = self._clock()
             self._run(batch)
-            self._measure(sum(i.clip.audio.duration_s for i in batch), self._clock() - began)
 
     def _pick(self) -> list[_Item]:
         """The most urgent clip and those of like length beside it; idle workers each get their share."""
@@ -171,24 +171,12 @@ class Lane:
         for item, segments in zip(batch, results, strict=True):
             item.future.set_result(tuple(segments))
 
-    def _measure(self, audio_s: float, took_s: float) -> None:
-        with self._lock:
-            pace = len(self._threads) * audio_s / max(took_s, 1e-6)
-            self._pace = pace if not self._pace else 0.9 * self._pace + 0.1 * pace
-
-    def _relief(self) -> float:
-        """Seconds until a seat will probably be free, between 1 and 60."""
-        left = [s.expect_s - s.submitted_s for s in self._seats if s.expect_s is not None]
-        if not left or not self._pace:
-            return 5.0
-        return min(60.0, max(1.0, min(left) * len(self._seats) / self._pace))
-
 
 class Seat:
     """One caller's place in a lane; leaving it drops what still waits."""
 
-    def __init__(self, lane: Lane, urgency: Urgency, window: int, expect_s: float | None) -> None:
-        self.urgency, self.expect_s, self.submitted_s = urgency, expect_s, 0.0
+    def __init__(self, lane: Lane, urgency: Urgency, window: int) -> None:
+        self.urgency = urgency
         self._lane, self._room = lane, threading.Semaphore(window)
 
     @property
@@ -205,7 +193,6 @@ class Seat:
             self._room.release()
             raise
         future.add_done_callback(lambda _: self._room.release())
-        self.submitted_s += clip.audio.duration_s
         return future
 
     def __enter__(self) -> Self:
@@ -215,14 +202,6 @@ class Seat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lane.leave(self)
-
-
-def result(future: Future[Segments]) -> Segments:
-    """A future's segments. Raises the engine's error, or Cancelled."""
-    try:
-        return future.result()
-    except CancelledError:
-        raise Cancelled("the work was stopped") from None
 
 
 def _fail(item: _Item, error: Exception) -> None:

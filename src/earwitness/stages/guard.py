@@ -2,10 +2,10 @@
 
 A recogniser prints something for everything: fluent English for German, "You" for a humming fridge, a phrase from the
 end of a video for a trumpet. A clip's trust is the log-odds that it is intelligible speech in a language the model
-knows, from two signs: how sure the decoder was, and whether a second look at the same sound, from behind a different
-silence, gave the same words. A bounded share of the recording's earlier trust is added, so that one mumbled clip in a
-clear recording is kept, and one lucky clip in a foreign one is not. How speech-like the sound itself is tells phantoms
-from short answers.
+knows, from three signs: how sure the decoder was, whether a second look at the same sound, from behind a different
+silence, gave the same words, and how long it is. A bounded share of the recording's earlier trust is added, so that one
+mumbled clip in a clear recording is kept, and one lucky clip in a foreign one is not. How speech-like the sound itself
+is tells phantoms from short answers.
 
 What is held back is never dropped in silence: the verdict has its reason, and the text stays with it. Pure functions;
 know no engine. `benchmarks/gate.py` measures them and fits the weights.
@@ -34,7 +34,8 @@ SHORTEST_PHRASE_S = 0.2
 """Nobody says "thank you" faster."""
 
 WEIGHTS = {"logprob": 10.5, "agreement": 1.65, "log_seconds": 0.96, "bias": 4.07}
-"""Logistic regression of intelligible English against foreign and reversed speech (`benchmarks/gate.py --fit`)."""
+"""Logistic regression of intelligible English against foreign, synthesised and reversed speech, set so that English is
+kept; `benchmarks/gate.py --fit` shows what the recordings at hand would give."""
 
 LEAST_TRUST = -1.0
 MEMORY = 0.5

@@ -147,7 +147,7 @@ class _Fold:
             self._give(self.spans, self._margin_after(self.spans[-1][1], self.frames))
             self.spans = []
         start = self._start()
-        if start is not None and self.frames - start >= self._count(self.how.longest_s):
+        if start is not None and self.since is not None and self.frames - start >= self._count(self.how.longest_s):
             self._cut(start)
 
     def close_all(self) -> None:
@@ -176,7 +176,8 @@ class _Fold:
 
     def _cut(self, start: int) -> None:
         """The open stretch is too long: give its first part."""
-        ends = [*self.spans, (self.since, self.voiced)] if self.since is not None else list(self.spans)
+        assert self.since is not None
+        ends = [*self.spans, (self.since, self.voiced)]
         pauses = [(b[0] - a[1], i + 1) for i, (a, b) in enumerate(pairwise(ends))]
         roomy = [p for p in pauses if ends[p[1] - 1][1] - start >= self._count(self.how.shortest_s)]
         best = max(roomy or pauses, default=None)
@@ -184,8 +185,6 @@ class _Fold:
             gap, count = best
             self._give(ends[:count], min(self._count(self.how.margin_s), gap // 2))
             self.spans = self.spans[count:]
-            return
-        if self.since is None:  # one span, and then silence: it will close by itself
             return
         middle = start + (self.frames - start) // 2
         last = max(middle + 1, min(self.frames - 2, self.voiced))  # not in a pause that may just have begun

@@ -1,0 +1,184 @@
+"""The embedded recogniser: what it hears in the sample, and its own token loop around scripted graphs."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from earwitness.audio import decode
+from earwitness.audio.decode import Report
+from earwitness.engines import Engine
+from earwitness.engines.moonshine import BATCH, END, SHORTEST, TOKENS_A_SECOND, Moonshine, read_vocabulary, spec
+from earwitness.errors import EngineFailed
+from earwitness.hardware import ort, probe
+from earwitness.models import catalog
+from earwitness.types import Audio, Clip, Samples
+
+WORDS = (b"", b"<s>", b"</s>", b" one", b" two", b" three", b" four", b" five")
+
+
+@pytest.fixture(scope="module")
+def moonshine() -> Iterator[Engine]:
+    """The real model."""
+    loaded = spec.load(catalog.locate(catalog.find("default")), probe.machine().devices[0], spec.Options())
+    yield loaded
+    loaded.close()
+
+
+def _read(path: Path) -> Samples:
+    return np.concatenate([a.samples for a in decode.stream(path, Report())])
+
+
+def test_it_hears_the_words_of_the_sample(moonshine: Engine, sample: Path) -> None:
+    beckett, cities = _read(sample.parent / "beckett.wav"), _read(sample.parent / "two_cities.wav")
+    results = moonshine.transcribe([Clip(Audio(s)) for s in (beckett, cities[: 9 * 16_000])])
+    first, second = (segments[0].text.lower() for segments in results)
+    for phrase in ("ever tried", "ever failed", "no matter", "try again", "fail again", "fail better"):
+        assert phrase in first
+    assert "it was the best of times" in second
+    assert "it was the worst of times" in second
+
+
+def test_clear_speech_is_believed_more_than_the_same_speech_reversed(moonshine: Engine, sample: Path) -> None:
+    beckett = _read(sample.parent / "beckett.wav")
+    (clear,), (foreign,) = moonshine.transcribe([Clip(Audio(beckett)), Clip(Audio(beckett[::-1].copy()))])
+    assert clear.confidence is not None
+    assert foreign.confidence is not None
+    assert clear.confidence > 0.8 > foreign.confidence
+
+
+# ── the token loop, around graphs that play a script ──
+@dataclass
+class Graphs:
+    """Both graphs: the encoder passes on the loudness of a clip, the decoder says what `script` has for it."""
+
+    script: Mapping[float, list[int]]
+    batches: list[int] = field(default_factory=list)
+    """Rows of each decoder step."""
+    lengths: list[list[int]] = field(default_factory=list)
+    """Samples of each row that the decoder was told are sound, at each step."""
+    fail: bool = False
+
+    def encoder(self) -> "_Graph":
+        return _Graph([], lambda feed: [feed["input_values"].max(axis=1)[:, None, None]])
+
+    def decoder(self) -> "_Graph":
+        names = [("past_key_values.0.decoder.key", [0, 1, 0, 1]), ("past_key_values.0.encoder.key", [0, 1, 0, 1])]
+        return _Graph([_Value(n, list(s)) for n, s in names], self._step)
+
+    def _step(self, feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        if self.fail:
+            raise RuntimeError("the graph broke")
+        cache, hidden = feed["past_key_values.0.decoder.key"], feed["encoder_hidden_states"]
+        count, at = cache.shape[0], cache.shape[2]
+        assert {v.shape[0] for n, v in feed.items() if n != "use_cache_branch"} == {count}
+        assert bool(feed["use_cache_branch"][0]) == (at > 0)
+        self.batches.append(count)
+        self.lengths.append(feed["encoder_attention_mask"].sum(axis=1).tolist())
+        logits = np.full((count, 1, len(WORDS)), -9.0, np.float32)
+        for row, loudness in enumerate(hidden[:, 0, 0]):
+            line = self.script[round(float(loudness), 2)]
+            assert at == 0 or feed["input_ids"][row, 0] == line[at - 1]
+            logits[row, 0, line[at]] = 9.0
+        grown = np.zeros((count, 1, at + 1, 1), np.float32)
+        return [logits, grown, np.zeros((count, 1, 4, 1), np.float32)][: 2 if at else 3]
+
+
+@dataclass
+class _Value:
+    name: str
+    shape: list[int | str]
+
+
+class _Graph:
+    def __init__(self, inputs: list[_Value], step: Any) -> None:
+        self._inputs, self._step = inputs, step
+
+    def run(self, outputs: list[str] | None, feed: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        found: list[NDArray[Any]] = self._step(feed)
+        return found
+
+    def get_inputs(self) -> list[ort.Value]:
+        return list(self._inputs)
+
+    def get_outputs(self) -> list[ort.Value]:
+        return []
+
+
+def _engine(graphs: Graphs) -> Moonshine:
+    return Moonshine(graphs.encoder(), graphs.decoder(), WORDS)
+
+
+def _clip(loudness: float, seconds: float = 4.0) -> Clip:
+    return Clip(Audio(np.full(round(seconds * 16_000), loudness, np.float32)))
+
+
+def test_rows_that_have_ended_leave_the_batch_and_keep_their_place() -> None:
+    graphs = Graphs({0.1: [3, 4, 5, END], 0.2: [END], 0.3: [6, END]})
+    found = _engine(graphs).transcribe([_clip(0.1), _clip(0.2), _clip(0.3)])
+    assert [[s.text for s in segments] for segments in found] == [["one two three"], [], ["four"]]
+    assert graphs.batches == [3, 2, 1, 1]
+
+
+def test_the_decoder_is_told_how_long_each_clip_is() -> None:
+    graphs = Graphs({0.1: [3, END], 0.2: [4, 5, END]})
+    _engine(graphs).transcribe([_clip(0.1, 1), _clip(0.2, 2)])
+    assert graphs.lengths == [[16_000, 32_000], [16_000, 32_000], [32_000]]
+
+
+def test_clips_of_like_length_share_a_batch() -> None:
+    graphs = Graphs({0.1: [3, END], 0.2: [4, END]})
+    lengths = [1.0, 9.0] * BATCH
+    found = _engine(graphs).transcribe([_clip(0.1 if s < 5 else 0.2, s) for s in lengths])
+    assert [segments[0].text for segments in found] == ["one", "two"] * BATCH
+    assert graphs.batches == [BATCH] * 4
+
+
+def test_a_loop_is_cut_and_marked() -> None:
+    graphs = Graphs({0.1: [6, *[3, 4, 5] * 40]})
+    ((segment,),) = _engine(graphs).transcribe([_clip(0.1, 20)])
+    assert segment.text == "four one two three"
+    assert segment.marks == ("loop_cut",)
+    assert len(segment.tokens) == len(segment.token_ids) == 4
+
+
+def test_text_longer_than_anybody_speaks_is_capped_and_marked() -> None:
+    line = np.random.default_rng(1).integers(3, 8, 99).tolist()
+    ((segment,),) = _engine(Graphs({0.1: line})).transcribe([_clip(0.1, 4)])
+    assert segment.marks == ("token_cap",)
+    assert len(segment.token_ids) == int(4 * TOKENS_A_SECOND) + 2
+
+
+def test_a_clip_shorter_than_the_graph_takes_is_padded() -> None:
+    seen: list[tuple[int, ...]] = []
+    graphs = Graphs({0.1: [3, END]})
+    encoder = graphs.encoder()
+    whole = encoder._step
+
+    def watched(feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        seen.append(feed["input_values"].shape)
+        found: list[NDArray[Any]] = whole(feed)
+        return found
+
+    encoder._step = watched
+    ((segment,),) = Moonshine(encoder, graphs.decoder(), WORDS).transcribe([_clip(0.1, 0.01)])
+    assert seen == [(1, SHORTEST)]
+    assert segment.end_s == 0.01
+
+
+def test_a_broken_graph_is_an_engine_failure_with_its_cause() -> None:
+    with pytest.raises(EngineFailed, match="the graph broke") as failure:
+        _engine(Graphs({}, fail=True)).transcribe([_clip(0.1)])
+    assert isinstance(failure.value.__cause__, RuntimeError)
+
+
+def test_the_vocabulary_is_read_with_short_and_long_lengths(tmp_path: Path) -> None:
+    long = "ö".encode() * 100  # two length bytes: 200 = 72 + 128 * 1
+    pieces = [b"<unk>", b"<s>", b"</s>", "▁the".encode(), long, b"<<ST_7>>"]
+    path = tmp_path / "tokenizer.bin"
+    path.write_bytes(b"".join((bytes([len(p)]) if len(p) < 128 else bytes([200, 1])) + p for p in pieces))
+    assert read_vocabulary(path) == (b"", b"", b"", b" the", long, b"")

@@ -1,0 +1,306 @@
+"""The lane: whose clip comes next, what shares a batch, and what happens when something breaks."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from earwitness.errors import BadInput, Busy, Cancelled, EngineFailed
+from earwitness.models.lane import Lane, Seat, Segments, Urgency
+from earwitness.types import Ask, Audio, Can, Clip, Segment
+
+WAIT_S = 20.0
+
+
+@dataclass
+class Gate:
+    """An engine that stands still until it is let go, and remembers the clips of each call by their prompt."""
+
+    can: Can = field(default_factory=lambda: Can(languages=None, prompt=True, batch=4, parallel=True))
+    calls: list[list[str]] = field(default_factory=list)
+    closed: int = 0
+    wrong: Callable[[], object] | None = None
+    """Called in each call with more than one clip, or with the clip named `bad`."""
+
+    def __post_init__(self) -> None:
+        self.open = threading.Event()
+        self.entered = threading.Semaphore(0)
+
+    def transcribe(self, clips: Sequence[Clip]) -> list[tuple[Segment, ...]]:
+        names = [clip.ask.prompt or "" for clip in clips]
+        self.calls.append(names)
+        self.entered.release()
+        assert self.open.wait(WAIT_S)
+        if self.wrong and (len(names) > 1 or "bad" in names):
+            found = self.wrong()
+            assert isinstance(found, list)
+            return found
+        return [(Segment(0, 1, name),) for name in names]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def gate() -> Gate:
+    """A shut gate."""
+    return Gate()
+
+
+@pytest.fixture
+def lane(gate: Gate) -> Iterator[Lane]:
+    """A lane of one worker behind the gate, its clock standing still."""
+    made = Lane(gate, seats=3, window=24, clock=lambda: 0.0)
+    yield made
+    gate.open.set()
+    made.close()
+
+
+def _clip(name: str, seconds: float = 1.0) -> Clip:
+    return Clip(Audio(np.zeros(round(seconds * 16_000), np.float32)), Ask(prompt=name))
+
+
+def _block(lane: Lane, gate: Gate) -> Future[Segments]:
+    """Occupy the one worker, so that everything after it has to wait."""
+    future = lane.seat(urgency=Urgency.BATCH).submit(_clip("first"))
+    assert gate.entered.acquire(timeout=WAIT_S)
+    return future
+
+
+def _text(future: Future[Segments]) -> str:
+    return future.result(WAIT_S)[0].text
+
+
+# ── batching and order ──
+def test_an_idle_lane_starts_at_once_and_a_busy_one_collects(lane: Lane, gate: Gate) -> None:
+    first = _block(lane, gate)
+    with lane.seat() as one, lane.seat() as other:
+        futures = [seat.submit(_clip(name)) for seat, name in ((one, "a"), (other, "b"), (one, "c"))]
+        gate.open.set()
+        assert [_text(f) for f in [first, *futures]] == ["first", "a", "b", "c"]
+    assert gate.calls[0] == ["first"]
+    assert sorted(gate.calls[1]) == ["a", "b", "c"], "clips of two callers share a batch"
+
+
+def test_a_batch_is_no_larger_than_the_engine_likes(lane: Lane, gate: Gate) -> None:
+    _block(lane, gate)
+    with lane.seat() as seat:
+        futures = [seat.submit(_clip(str(n))) for n in range(10)]
+        gate.open.set()
+        assert [_text(f) for f in futures] == [str(n) for n in range(10)]
+    assert [len(call) for call in gate.calls] == [1, 4, 4, 2]
+
+
+def test_clips_of_like_length_go_together(lane: Lane, gate: Gate) -> None:
+    _block(lane, gate)
+    with lane.seat() as seat:
+        futures = [seat.submit(_clip(f"{s}-{n}", s)) for n in range(4) for s in (1, 9)]
+        gate.open.set()
+        for future in futures:
+            future.result(WAIT_S)
+    assert [{name[0] for name in call} for call in gate.calls[1:]] == [{"1"}, {"9"}]
+
+
+def test_the_earliest_deadline_goes_first(lane: Lane, gate: Gate) -> None:
+    gate.can = Can(languages=None, batch=1)
+    _block(lane, gate)
+    with lane.seat(urgency=Urgency.INTERACTIVE) as seat:
+        seats = [Seat(lane, u, 24) for u in (Urgency.BATCH, Urgency.LIVE_PARTIAL, Urgency.LIVE_FINAL)]
+        futures = [s.submit(_clip(s.urgency.name)) for s in [seat, *seats]]
+        gate.open.set()
+        for future in futures:
+            future.result(WAIT_S)
+    assert [c[0] for c in gate.calls[1:]] == ["LIVE_FINAL", "LIVE_PARTIAL", "INTERACTIVE", "BATCH"]
+
+
+def test_two_callers_of_one_class_take_turns(lane: Lane, gate: Gate) -> None:
+    gate.can = Can(languages=None, batch=1)
+    _block(lane, gate)
+    with lane.seat() as many, lane.seat() as few:
+        futures = [many.submit(_clip(f"many-{n}")) for n in range(4)]
+        futures += [few.submit(_clip(f"few-{n}")) for n in range(2)]
+        gate.open.set()
+        for future in futures:
+            future.result(WAIT_S)
+    order = [c[0] for c in gate.calls[1:]]
+    assert order.index("few-0") < order.index("many-1")
+    assert order.index("few-1") < order.index("many-2")
+
+
+def test_idle_workers_share_what_waits(gate: Gate) -> None:
+    lane = Lane(gate, workers=2)
+    with lane.seat() as seat:
+        futures = [seat.submit(_clip(str(n))) for n in range(2)]
+        assert gate.entered.acquire(timeout=WAIT_S)
+        assert gate.entered.acquire(timeout=WAIT_S), "the second worker stood idle"
+        gate.open.set()
+        assert [_text(f) for f in futures] == ["0", "1"]
+    lane.close()
+
+
+def test_an_engine_for_one_thread_gets_one() -> None:
+    gate = Gate(can=Can(languages=None, parallel=False, batch=1))
+    lane = Lane(gate, workers=4)
+    with lane.seat() as seat:
+        futures = [seat.submit(_clip(str(n))) for n in range(3)]
+        assert gate.entered.acquire(timeout=WAIT_S)
+        assert not gate.entered.acquire(timeout=0.2)
+        gate.open.set()
+        for future in futures:
+            future.result(WAIT_S)
+    lane.close()
+
+
+# ── bounds ──
+def test_a_full_lane_says_when_to_come_back(lane: Lane) -> None:
+    seats = [lane.seat() for _ in range(3)]
+    assert lane.seated == 3
+    with pytest.raises(Busy, match="all 3 places are taken") as failure:
+        lane.seat()
+    assert 1 <= failure.value.retry_after_s <= 60
+    with seats[0]:
+        pass
+    assert lane.seated == 2
+    lane.seat()
+
+
+def test_a_caller_waits_while_its_window_is_full(gate: Gate) -> None:
+    lane = Lane(gate, window=2)
+    submitted = threading.Semaphore(0)
+    futures: list[Future[Segments]] = []
+
+    def feed() -> None:
+        with lane.seat() as seat:
+            for n in range(3):
+                futures.append(seat.submit(_clip(str(n))))
+                submitted.release()
+            for future in futures:
+                future.result(WAIT_S)
+
+    caller = threading.Thread(target=feed)
+    caller.start()
+    assert submitted.acquire(timeout=WAIT_S)
+    assert submitted.acquire(timeout=WAIT_S)
+    assert not submitted.acquire(timeout=0.2), "a third clip got into a window of two"
+    gate.open.set()
+    assert submitted.acquire(timeout=WAIT_S)
+    caller.join(WAIT_S)
+    assert [_text(f) for f in futures] == ["0", "1", "2"]
+    lane.close()
+
+
+def test_leaving_drops_what_waits_and_only_that(lane: Lane, gate: Gate) -> None:
+    first = _block(lane, gate)
+    with lane.seat() as staying:
+        with lane.seat() as leaving:
+            dropped = leaving.submit(_clip("dropped"))
+            kept = staying.submit(_clip("kept"))
+            assert lane.waiting == 2
+        assert lane.waiting == 1
+        assert dropped.cancelled()
+        gate.open.set()
+        assert (_text(first), _text(kept)) == ("first", "kept")
+    assert ["dropped"] not in gate.calls
+
+
+# ── failures ──
+def test_a_batch_that_fails_is_run_again_one_by_one(lane: Lane, gate: Gate) -> None:
+    def wrong() -> object:
+        raise EngineFailed("a bad clip")
+
+    _block(lane, gate)
+    gate.wrong = wrong
+    with lane.seat() as seat:
+        futures = [seat.submit(_clip(name)) for name in ("a", "bad", "c")]
+        gate.open.set()
+        with pytest.raises(EngineFailed, match="a bad clip"):
+            futures[1].result(WAIT_S)
+        assert (_text(futures[0]), _text(futures[2])) == ("a", "c")
+    assert sorted(gate.calls[1]) == ["a", "bad", "c"]
+    assert sorted(gate.calls[2:]) == [["a"], ["bad"], ["c"]]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(ZeroDivisionError("by zero"), EngineFailed), (BadInput("too odd"), BadInput)]
+)
+def test_an_unknown_error_becomes_an_engine_failure_with_its_cause(
+    lane: Lane, gate: Gate, error: Exception, kind: type[Exception]
+) -> None:
+    def wrong() -> object:
+        raise error
+
+    gate.wrong = wrong
+    gate.open.set()
+    with lane.seat() as seat:
+        with pytest.raises(kind) as failure:
+            seat.submit(_clip("bad")).result(WAIT_S)
+        assert str(error) in str(failure.value)
+        if kind is EngineFailed:
+            assert failure.value.__cause__ is error
+        assert _text(seat.submit(_clip("next"))) == "next", "the worker lives on"
+
+
+def test_an_engine_that_loses_results_is_found_out(lane: Lane, gate: Gate) -> None:
+    _block(lane, gate)
+    gate.wrong = lambda: [()]
+    with lane.seat() as seat:
+        futures = [seat.submit(_clip(n)) for n in ("a", "b")]
+        gate.open.set()
+        assert [_text(f) for f in futures] == ["a", "b"], "one by one it gave the right number"
+        gate.wrong = list
+        with pytest.raises(EngineFailed, match="0 results for 1 clips"):
+            seat.submit(_clip("bad")).result(WAIT_S)
+
+
+# ── the end ──
+def test_closing_finishes_what_runs_and_cancels_what_waits(lane: Lane, gate: Gate) -> None:
+    first = _block(lane, gate)
+    seat = lane.seat()
+    waiting = seat.submit(_clip("waiting"))
+    closer = threading.Thread(target=lane.close)
+    closer.start()
+    with pytest.raises(Cancelled):
+        waiting.result(WAIT_S)
+    gate.open.set()
+    closer.join(WAIT_S)
+    assert _text(first) == "first"
+    assert gate.closed == 1
+    with pytest.raises(Cancelled):
+        seat.submit(_clip("late"))
+    with pytest.raises(Cancelled):
+        lane.seat()
+
+
+def test_a_caller_that_waits_for_room_is_let_go_by_closing(gate: Gate) -> None:
+    lane = Lane(gate, window=2)
+    full, outcome = threading.Event(), list[str]()
+
+    def feed() -> None:
+        with lane.seat() as seat:
+            seat.submit(_clip("runs"))
+            assert gate.entered.acquire(timeout=WAIT_S)
+            seat.submit(_clip("waits"))
+            full.set()
+            try:
+                seat.submit(_clip("finds no room"))
+            except Cancelled:
+                outcome.append("let go")
+
+    caller = threading.Thread(target=feed)
+    caller.start()
+    assert full.wait(WAIT_S)
+    closer = threading.Thread(target=lane.close)
+    closer.start()
+    caller.join(WAIT_S)
+    assert outcome == ["let go"]
+    gate.open.set()
+    closer.join(WAIT_S)
+    assert not closer.is_alive()
+
+
+def test_the_lane_tells_what_its_engine_can(lane: Lane, gate: Gate) -> None:
+    assert lane.can is gate.can
+    assert lane.seat().can is gate.can

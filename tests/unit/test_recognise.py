@@ -1,0 +1,197 @@
+"""Stretches through a lane: order, the window, second looks, and an account of everything."""
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+import pytest
+from typing_extensions import override
+
+from earwitness.engines.fake import Fake, Options
+from earwitness.errors import EngineFailed
+from earwitness.models.lane import Lane
+from earwitness.stages.guard import Guarding
+from earwitness.stages.recognise import LEAD, SECOND_LEAD, SECOND_TAIL, Recognised, edges_s, framed, recognise
+from earwitness.stages.speech import Stretch
+from earwitness.types import Ask, Audio, Can, Clip, Segment, Span
+from support import sounds
+
+Segments = tuple[Segment, ...]
+ENGLISH = Can(languages=("en",))
+
+
+def _stretch(start_s: float, seconds: float = 1.0, *, peak: float = 0.9, voice: float = 0.9) -> Stretch:
+    start = round(start_s * 16_000)
+    audio = Audio(sounds.tone(seconds, peak=peak), start)
+    return Stretch(audio, (audio.span,), voice, voice)
+
+
+class Looks:
+    """An engine for which every look is scripted; `clips` are those that it was shown."""
+
+    def __init__(self, *answers: Sequence[Segment]) -> None:
+        self._answers = iter(answers)
+        self.clips: list[Clip] = []
+
+    def submit(self, clip: Clip) -> Future[Segments]:
+        self.clips.append(clip)
+        future: Future[Segments] = Future()
+        future.set_result(tuple(replace(s, start_s=0.0, end_s=999.0) for s in next(self._answers)))
+        return future
+
+
+def _said(text: str, confidence: float = 0.95, logprob: float = -0.05, **more: object) -> Segments:
+    return (Segment(0, 999, text, avg_logprob=logprob, confidence=confidence, token_ids=(1, 2), **more),)  # type: ignore[arg-type]
+
+
+def _run(
+    stretches: Sequence[Stretch], *answers: Segments, can: Can = ENGLISH, how: Guarding | None = None
+) -> tuple[list[Recognised], Looks]:
+    looks = Looks(*answers)
+    return list(recognise(stretches, looks.submit, Ask(), can, how or Guarding())), looks
+
+
+def test_results_come_in_the_order_of_the_recording_through_a_real_lane() -> None:
+    lane = Lane(Fake(Options(batch=3)), workers=3)
+    stretches = [_stretch(10.0 * i, 0.3 + (i * 7 % 5) / 10) for i in range(40)]
+    try:
+        with lane.seat() as seat:
+            found = list(recognise(stretches, seat.submit, Ask(), lane.can, Guarding()))
+    finally:
+        lane.close()
+    assert [f.done for f in found] == [s.span.end for s in stretches]
+    starts = [f.segments[0].start_s for f in found]
+    assert starts == sorted(starts)
+    assert all(
+        s.span.start_s - 0.1 <= f.segments[0].start_s <= f.segments[-1].end_s <= s.span.end_s + 0.1
+        for f, s in zip(found, stretches, strict=True)
+    )
+
+
+class Lazy(Future[Segments]):
+    """A future that is not done until somebody waits for it."""
+
+    @override
+    def result(self, timeout: float | None = None) -> Segments:
+        if not self.done():
+            self.set_result(_said("all is well"))
+        return super().result(timeout)
+
+
+@pytest.mark.parametrize("window", [1, 5])
+def test_no_more_than_a_window_waits_in_the_lane(window: int) -> None:
+    futures: list[Lazy] = []
+
+    def submit(clip: Clip) -> Future[Segments]:
+        futures.append(Lazy())
+        assert sum(not f.done() for f in futures) <= window
+        return futures[-1]
+
+    stretches = (_stretch(float(n)) for n in count())
+    found = recognise(stretches, submit, Ask(), ENGLISH, Guarding(), window=window)
+    for taken in range(8):
+        assert next(found).segments
+        assert len(futures) == window + taken
+
+
+def test_clear_speech_gets_one_look_and_doubtful_speech_two() -> None:
+    _, looks = _run([_stretch(2)], _said("all is well"))
+    assert len(looks.clips) == 1
+    (found,), looks = _run([_stretch(2)], _said("al is wel", 0.6, -0.5), _said("all is well", 0.7, -0.35))
+    assert [s.text for s in found.segments] == ["all is well"]
+    first, second = looks.clips
+    assert first.audio.start == 2 * 16_000 - LEAD
+    assert second.audio.start == 2 * 16_000 - SECOND_LEAD
+    assert second.audio.end == 3 * 16_000 + SECOND_TAIL
+
+
+def test_the_first_look_stands_if_it_was_better() -> None:
+    (found,), _ = _run([_stretch(2)], _said("all is well", 0.7, -0.35), _said("al is wel", 0.6, -0.5))
+    assert [s.text for s in found.segments] == ["all is well"]
+
+
+def test_two_poor_looks_that_differ_are_held_back_with_the_words() -> None:
+    (found,), _ = _run([_stretch(2)], _said("the soft way", 0.3, -1.2), _said("a heathen", 0.2, -1.6))
+    assert found.segments == ()
+    (held,) = found.suppressed
+    assert (held.reason, held.text) == ("foreign_or_unclear", "the soft way")
+    assert (held.start_s, held.end_s) == (2.0, 3.0)
+
+
+def test_the_language_gate_may_be_off_or_not_apply() -> None:
+    poor = _said("the soft way", 0.3, -1.2), _said("a heathen", 0.2, -1.6)
+    assert _run([_stretch(2)], *poor, how=Guarding(language_gate=False))[0][0].segments
+    assert _run([_stretch(2)], *poor, can=Can(languages=None))[0][0].segments
+
+
+def test_nothing_is_lost() -> None:
+    answers = [
+        _said("good morning"),
+        *((), ()),
+        *(_said("Thank you.", 0.9), _said("Thank you.", 0.9)),
+        *(_said("♪"), _said("♪")),
+        _said("good night"),
+    ]
+    voices = [0.9, 0.9, 0.6, 0.6, 0.9]
+    stretches = [_stretch(10.0 * i, voice=v) for i, v in enumerate(voices)]
+    found, _ = _run(stretches, *answers)
+    assert [bool(f.segments) + len(f.suppressed) for f in found] == [1] * 5
+    assert [f.suppressed[0].reason if f.suppressed else None for f in found] == [
+        None,
+        "nothing_heard",
+        "phantom",
+        "not_speech",
+        None,
+    ]
+
+
+def test_trust_that_was_earned_helps_a_later_clip() -> None:
+    mumbled = _said("over their", 0.55, -0.6), _said("over there", 0.55, -0.61)
+    alone, _ = _run([_stretch(0)], *mumbled)
+    assert alone[0].suppressed
+    stretches = [_stretch(10.0 * i) for i in range(4)]
+    after_clear, _ = _run(stretches, *[_said("we walked all the way home")] * 3, *mumbled)
+    assert after_clear[-1].segments
+
+
+def test_a_forced_cut_and_the_voice_are_noted_on_each_sentence() -> None:
+    stretch = replace(_stretch(2, 4.0), forced=True, voice=0.8)
+    text = "Here I am. There you are."
+    (found,), _ = _run([stretch], _said(text, marks=("token_cap",)), _said(text, 0.6, -0.5, marks=("token_cap",)))
+    assert [s.text for s in found.segments] == ["Here I am.", "There you are."]
+    for segment in found.segments:
+        assert segment.marks == ("token_cap", "forced_cut")
+        assert segment.no_speech_prob == pytest.approx(0.2)
+
+
+def test_what_the_engine_raises_is_raised() -> None:
+    lane = Lane(Fake(Options(fail_above=0.8)))
+    try:
+        with lane.seat() as seat, pytest.raises(EngineFailed, match="told to fail"):
+            list(recognise([_stretch(0, peak=0.9)], seat.submit, Ask(), lane.can, Guarding()))
+    finally:
+        lane.close()
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (3_200, 1_600), (8_000, 8_000)])
+def test_framing_adds_only_what_is_lacking_and_keeps_positions_true(before: int, after: int) -> None:
+    audio = Audio(sounds.tone(1), 50_000)
+    speech = Span(50_000 + 4_800, 50_000 + 16_000 - 1_600)
+    found = framed(audio, speech, before, after)
+    assert speech.start - found.start >= before
+    assert found.end - speech.end >= after
+    inside = found.samples[audio.start - found.start :][: len(audio.samples)]
+    assert np.array_equal(inside, audio.samples)
+    assert len(found.samples) == max(before, 4_800) + (speech.end - speech.start) + max(after, 1_600)
+    assert (np.delete(found.samples, slice(audio.start - found.start, audio.end - found.start)) == 0).all()
+
+
+@pytest.mark.parametrize("margin_s", [0.0, 0.3, 2.0])
+def test_the_edges_are_what_framing_may_add(margin_s: float) -> None:
+    margin = round(margin_s * 16_000)
+    speech = Span(100_000, 116_000)
+    audio = Audio(np.zeros(16_000 + 2 * margin, np.float32), 100_000 - margin)
+    longest = max(framed(audio, speech, *pair).duration_s for pair in ((LEAD, LEAD), (SECOND_LEAD, SECOND_TAIL)))
+    assert longest - speech.duration_s == pytest.approx(edges_s(margin_s))
