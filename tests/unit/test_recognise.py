@@ -166,6 +166,16 @@ def test_a_forced_cut_and_the_voice_are_noted_on_each_sentence() -> None:
         assert segment.no_speech_prob == pytest.approx(0.2)
 
 
+def test_a_failure_ahead_takes_nothing_from_what_was_said_before_it() -> None:
+    first, broken = Lazy(), Future[Segments]()
+    broken.set_exception(EngineFailed("told to fail"))
+    futures = iter([first, broken])
+    found = recognise([_stretch(0), _stretch(2)], lambda _: next(futures), Ask(), ENGLISH, Guarding())
+    assert next(found).segments[0].text == "all is well"
+    with pytest.raises(EngineFailed, match="told to fail"):
+        next(found)
+
+
 def test_what_the_engine_raises_is_raised() -> None:
     lane = Lane(Fake(Options(fail_above=0.8)))
     try:

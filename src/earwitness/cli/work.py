@@ -25,6 +25,10 @@ from earwitness.kit import Kit
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Segment, Transcript
 
+BAR = 30
+BESIDE_NAME = BAR + 48
+"""Columns of a progress line that are not the name: spinner, bar, gaps, and times beyond an hour."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -69,7 +73,7 @@ def _one(
 ) -> None:
     """One recording: run it, write it; on Ctrl-C write what is finished and pass the interruption on."""
     gathered = batch.Gathering(order.recipe, Report())
-    task = bars.add_task(escape(recording.shown), total=None, detail="")
+    task = bars.add_task(escape(_fitted(recording.shown, bars.console.width)), total=None, detail="")
     live = _speaks(order)
     if len(order.formats) and not targets and recording.several and sys.stdout.isatty():
         bars.console.rule(escape(recording.shown))
@@ -131,12 +135,18 @@ def _bars(order: Order) -> Progress:
     return Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=BAR),
         TextColumn("{task.fields[detail]}"),
         console=console,
         transient=True,
         disable=order.quiet or not console.is_terminal,
     )
+
+
+def _fitted(name: str, width: int) -> str:
+    """A recording's name as short as a line of the terminal needs it; the end of a path says most."""
+    room = max(12, width - BESIDE_NAME)
+    return name if len(name) <= room else f"…{name[1 - room :]}"
 
 
 def _show(bars: Progress, task: TaskID, now: batch.Progress) -> None:

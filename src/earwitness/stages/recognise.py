@@ -78,9 +78,12 @@ def recognise(
 
 
 def _look_ahead(waiting: Iterable[_Pending], submit: Submit, ask: Ask) -> None:
-    """Ask early for the second looks that are needed, so that the workers never wait for them."""
+    """Ask early for the second looks that are needed, so that the workers never wait for them.
+
+    A failure is left alone until its turn comes: what was said before it is given out first.
+    """
     for pending in waiting:
-        if pending.first.done():
+        if pending.first.done() and pending.first.exception() is None:
             pending.look_again(submit, ask)
 
 
