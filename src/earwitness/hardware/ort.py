@@ -52,7 +52,7 @@ def cpu_session(graph: Path | bytes, *, what: str) -> Session:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.enable_mem_pattern = False  # shapes differ from call to call; patterns would pile up
+    options.enable_mem_pattern = options.enable_cpu_mem_arena = False  # shapes differ from call to call; both pile up
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = graph if isinstance(graph, bytes) else str(graph)
     try:
