@@ -83,8 +83,10 @@ def repeated(ids: Sequence[int]) -> int:
     and fills eighteen tokens, or a shorter one that comes eight times. All but the first of them are surplus.
     """
     for period in range(1, min(LONGEST_PATTERN, len(ids) // LEAST_TIMES) + 1):
-        times = LEAST_TIMES_SHORT if period < 3 else max(LEAST_TIMES, -(-LEAST_TOKENS // period))
-        tail = ids[-period * times :]
-        if len(tail) == period * times and all(tail[i] == tail[i % period] for i in range(len(tail))):
+        least = LEAST_TIMES_SHORT if period < 3 else max(LEAST_TIMES, -(-LEAST_TOKENS // period))
+        times, pattern = 1, ids[-period:]
+        while ids[-period * (times + 1) : -period * times] == pattern:
+            times += 1
+        if times >= least:
             return period * (times - 1)
     return 0

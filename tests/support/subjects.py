@@ -1,0 +1,69 @@
+"""What an engine is tried on: a model it reads, and sound that this model understands."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from earwitness.audio import decode, timebase
+from earwitness.audio.decode import Report
+from earwitness.engines import Spec
+from earwitness.models import catalog
+from earwitness.models.convert import checkpoint, ctranslate2, ggml
+from earwitness.types import ModelFiles, Samples
+from support import whisper
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An engine, its model, and four recordings of unlike lengths, 2 to 10 s."""
+
+    spec: Spec
+    files: ModelFiles
+    speech: list[Samples]
+    words: int
+    """How many words the longest clip it takes gives at least when it is full of speech."""
+    options: Mapping[str, int] = field(default_factory=dict)
+
+
+def subject(spec: Spec, folder: Path, sample: Path) -> Subject:
+    """What to try an engine on; models are converted into `folder`."""
+    form = spec.formats[0]
+    if form in MICRO:
+        speech = [r.samples for r in whisper.exact() if r.name[:2] in {"02", "04", "07", "09"}]
+        options = {"threads": 2} if "threads" in spec.Options.model_fields else {}
+        return Subject(spec, micro(form, folder), speech, 4, options)
+    entry = next(e for e in catalog.ENTRIES if e.format == form)
+    return Subject(spec, catalog.locate(entry), _english(sample), 8)
+
+
+def micro(form: str, folder: Path, precision: str | None = None) -> ModelFiles:
+    """The small Whisper in a format, converted into `folder`."""
+    return MICRO[form](folder, precision)
+
+
+def _ctranslate2(folder: Path, precision: str | None) -> ModelFiles:
+    made = folder / f"ctranslate2-{precision}"
+    made.mkdir()
+    ctranslate2.write(checkpoint.read(whisper.MODEL), made, precision or "float32")  # type: ignore[arg-type]
+    return ModelFiles("whisper-micro", "ctranslate2", {"folder": made})
+
+
+def _ggml(folder: Path, precision: str | None) -> ModelFiles:
+    made = folder / f"ggml-whisper-micro-{precision}.bin"
+    ggml.write(checkpoint.read(whisper.MODEL), made, precision or "f16")  # type: ignore[arg-type]
+    return ModelFiles("whisper-micro", "ggml", {"model": made})
+
+
+MICRO: dict[str, Callable[[Path, str | None], ModelFiles]] = {"ctranslate2": _ctranslate2, "ggml": _ggml}
+
+
+def _english(sample: Path) -> list[Samples]:
+    """Real English, cut at pauses."""
+    cuts = [("beckett.wav", 0, 10), ("two_cities.wav", 0, 4.5), ("two_cities.wav", 4.3, 8.4), (sample.name, 0, 2.5)]
+    found = []
+    for name, low_s, high_s in cuts:
+        whole = np.concatenate([a.samples for a in decode.stream(sample.parent / name, Report())])
+        found.append(whole[timebase.samples(low_s) : timebase.samples(high_s)])
+    return found
