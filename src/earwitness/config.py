@@ -40,6 +40,8 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=default_home)
     """Folder for everything that is kept."""
+    models: Path | None = None
+    """Folder of the models, which may be read-only and shared; `models` in the home folder where none is named."""
     host: str = "127.0.0.1"
     """Address the server listens on. Anything but loopback needs an API key."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -62,6 +64,11 @@ class Settings(BaseSettings):
     """One JSON object a line, or text for people."""
     allowed_hosts: tuple[str, ...] = ()
     """Names under which the server may be called; empty means any once a key is set, loopback names without one."""
+
+    @property
+    def models_folder(self) -> Path:
+        """The model directory."""
+        return self.models or self.home / "models"
 
     @property
     def scratch(self) -> Path:

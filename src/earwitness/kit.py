@@ -13,6 +13,7 @@ from earwitness.engines import Spec
 from earwitness.errors import Missing, Unsupported
 from earwitness.hardware import probe
 from earwitness.models import catalog
+from earwitness.models.catalog import Catalog
 from earwitness.models.lane import Lane
 from earwitness.models.pool import Pool
 from earwitness.parts import PartSpec, Vad
@@ -28,6 +29,7 @@ class Kit:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.machine: Machine = probe.machine()
+        self.catalog = Catalog(settings.models_folder)
         self.engines: Plugins[Spec] = Plugins(ENGINES)
         self.parts: Plugins[PartSpec] = Plugins(PARTS)
         self.pool = Pool(self._load, idle_s=settings.unload_after_s)
@@ -38,21 +40,25 @@ class Kit:
 
         Raises UnknownModel, Unsupported when no engine reads its format, Missing when the engine can't be used here.
         """
-        entry = catalog.find(model)
         why_not: list[str] = []
-        for found in self.engines:
-            if found.spec is None or entry.format not in found.spec.formats:
-                continue
-            devices = found.spec.devices(self.machine)
-            if found.why_not or not devices:
-                why_not.append(f"{found.name}: {found.why_not or 'no device of this machine suits it'}")
-                continue
-            workers = self.settings.workers or self.machine.cores
-            why = f"{found.name} reads {entry.format} models; {workers} worker(s) of one thread on {devices[0].name}"
-            return Plan(found.name, entry.name, devices[0], workers, why)
+        entries = self.catalog.named(model)
+        for entry in entries:
+            for found in self.engines:
+                if found.spec is None or entry.format not in found.spec.formats:
+                    continue
+                devices = found.spec.devices(self.machine)
+                if found.why_not or not devices:
+                    why_not.append(f"{found.name}: {found.why_not or 'no device of this machine suits it'}")
+                    continue
+                workers = self.settings.workers or self.machine.cores
+                why = (
+                    f"{found.name} reads {entry.format} models; {workers} worker(s) of one thread on {devices[0].name}"
+                )
+                return Plan(found.name, entry.name, devices[0], workers, why)
         if why_not:
-            raise Missing(f"{entry.name} can't run here: {'; '.join(why_not)}")
-        raise Unsupported(f"no installed engine reads {entry.format} models, and {entry.name} is one", param="model")
+            raise Missing(f"{model} can't run here: {'; '.join(why_not)}")
+        formats = ", ".join(sorted({entry.format for entry in entries}))
+        raise Unsupported(f"no installed engine reads {formats} models, and {model} is one", param="model")
 
     @contextmanager
     def lane(self, model: str) -> Iterator[tuple[Plan, Lane]]:
@@ -80,6 +86,7 @@ class Kit:
 
     def _load(self, plan: Plan) -> Lane:
         spec = self.engines.get(plan.engine)
-        files = catalog.locate(catalog.find(plan.model))
-        engine = spec.load(files, plan.device, spec.Options())
+        files = catalog.locate(self.catalog.find(plan.model))
+        told = {"workers": plan.workers} if "workers" in spec.Options.model_fields else {}
+        engine = spec.load(files, plan.device, spec.Options(**told))
         return Lane(engine, workers=plan.workers, seats=self.settings.seats)

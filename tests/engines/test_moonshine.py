@@ -24,7 +24,7 @@ WORDS = (b"", b"<s>", b"</s>", b" one", b" two", b" three", b" four", b" five")
 @pytest.fixture(scope="module")
 def moonshine() -> Iterator[Engine]:
     """The real model."""
-    loaded = spec.load(catalog.locate(catalog.find("default")), probe.machine().devices[0], spec.Options())
+    loaded = spec.load(catalog.locate(catalog.default()), probe.machine().devices[0], spec.Options())
     yield loaded
     loaded.close()
 

@@ -46,13 +46,13 @@ def micro(form: str, folder: Path, precision: str | None = None) -> ModelFiles:
 def _ctranslate2(folder: Path, precision: str | None) -> ModelFiles:
     made = folder / f"ctranslate2-{precision}"
     made.mkdir()
-    ctranslate2.write(checkpoint.read(whisper.MODEL), made, precision or "float32")  # type: ignore[arg-type]
+    ctranslate2.write(checkpoint.read(whisper.MODEL), made, precision or "float32")
     return ModelFiles("whisper-micro", "ctranslate2", {"folder": made})
 
 
 def _ggml(folder: Path, precision: str | None) -> ModelFiles:
     made = folder / f"ggml-whisper-micro-{precision}.bin"
-    ggml.write(checkpoint.read(whisper.MODEL), made, precision or "f16")  # type: ignore[arg-type]
+    ggml.write(checkpoint.read(whisper.MODEL), made, precision or "f16")
     return ModelFiles("whisper-micro", "ggml", {"model": made})
 
 

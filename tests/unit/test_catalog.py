@@ -8,7 +8,9 @@ import pytest
 
 from earwitness.errors import EngineFailed, Missing, UnknownModel
 from earwitness.models import catalog
-from earwitness.models.catalog import Entry
+from earwitness.models.catalog import Catalog, Entry
+
+HERE = Catalog(Path("no-such-folder"))
 
 
 @pytest.fixture
@@ -25,12 +27,12 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Entry:
 
 @pytest.mark.parametrize("name", ["moonshine-tiny-en", "default", "whisper-1", "  Whisper-1 ", "MOONSHINE-TINY-EN"])
 def test_names_and_aliases_lead_to_the_model(name: str) -> None:
-    assert catalog.find(name).name == catalog.DEFAULT
+    assert HERE.find(name).name == catalog.DEFAULT
 
 
 def test_an_unknown_model_is_told_by_its_name() -> None:
     with pytest.raises(UnknownModel, match="whisper-9") as failure:
-        catalog.find("whisper-9")
+        HERE.find("whisper-9")
     assert failure.value.param == "model"
 
 
@@ -41,12 +43,12 @@ def test_no_two_models_share_a_name() -> None:
 
 
 def test_the_double_is_not_shown() -> None:
-    assert catalog.DEFAULT in [e.name for e in catalog.shown()]
-    assert "fake" not in [e.name for e in catalog.shown()]
+    assert catalog.DEFAULT in [e.name for e in HERE.shown()]
+    assert "fake" not in [e.name for e in HERE.shown()]
 
 
 def test_the_embedded_model_is_the_one_that_was_measured() -> None:
-    embedded = catalog.find("default")
+    embedded = catalog.default()
     catalog.verify(embedded)
     assert sum(p.stat().st_size for p in catalog.locate(embedded).files.values()) == embedded.size
 

@@ -92,7 +92,7 @@ def test_a_graph_that_does_not_load_is_named() -> None:
 
 
 def test_a_session_has_one_thread_on_the_cpu() -> None:
-    session: Any = ort.cpu_session(catalog.locate(catalog.find("default")).files["encoder"], what="the model")
+    session: Any = ort.cpu_session(catalog.locate(catalog.default()).files["encoder"], what="the model")
     options = session.get_session_options()
     assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
     assert session.get_providers() == ["CPUExecutionProvider"]

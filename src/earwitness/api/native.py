@@ -48,7 +48,7 @@ async def models(request: Request) -> ModelDetails:
     """Every model, whether it is loaded, and its licence."""
     home = house.of(request)
     loaded = {place.plan.model for place in home.kit.pool.loaded()}
-    listed = [_detail(entry, loaded=entry.name in loaded) for entry in catalog.shown()]
+    listed = [_detail(entry, loaded=entry.name in loaded) for entry in home.kit.catalog.shown()]
     return ModelDetails(models=listed, default=catalog.DEFAULT)
 
 

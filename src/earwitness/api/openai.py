@@ -34,6 +34,9 @@ from earwitness.types import Can, Json, Segment, Token, Transcript
 FIELD_OF = {"hotwords": "keywords", "word_times": "timestamp_granularities", "logprobs": "include"}
 """The form's name for an Ask's field, where they differ."""
 
+OWNER = "local"
+"""Who owns a model whose maker is not known."""
+
 router = APIRouter(
     prefix="/v1",
     tags=["OpenAI"],
@@ -68,25 +71,24 @@ async def translations(request: Request) -> Response:
 @router.get("/models", summary="All models")
 async def models(request: Request) -> ModelList:
     """The models and their aliases."""
-    return ModelList(data=[card for entry in catalog.shown() for card in _cards(request, entry)])
+    return ModelList(data=[card for entry in house.of(request).kit.catalog.shown() for card in _cards(request, entry)])
 
 
 @router.get("/models/{name:path}", summary="One model")
 async def model(request: Request, name: str) -> ModelCard:
     """One model by its name or an alias."""
-    entry = catalog.find(name)
-    return ModelCard(id=name, created=int(house.of(request).started), owned_by=entry.author)
+    entry = house.of(request).kit.catalog.find(name)
+    return ModelCard(id=name, created=int(house.of(request).started), owned_by=entry.author or OWNER)
 
 
 @router.delete("/models/{name:path}", summary="Remove a model")
-async def remove(name: str) -> Response:
-    """Models that come with a package can't be removed one by one."""
-    entry = catalog.find(name)
-    raise Unsupported(
-        f"{entry.name} comes with the package {entry.package} and can't be removed by itself",
-        remedy=f"Uninstall {entry.package} if it is not wanted.",
-        param="model",
+async def remove(request: Request, name: str) -> Response:
+    """Models are removed on the machine itself, by `earwitness models rm`; those inside packages with the package."""
+    entry = house.of(request).kit.catalog.find(name)
+    inside = (
+        f"Uninstall {entry.package} if it is not wanted." if entry.package else f"earwitness models rm {entry.name}"
     )
+    raise Unsupported(f"{entry.name} can't be removed from here", remedy=inside, param="model")
 
 
 async def _answer(request: Request, parse: Callable[[Mapping[str, list[str]]], Wishes]) -> Response:
@@ -191,4 +193,4 @@ def _event(body: Mapping[str, Json]) -> str:
 
 def _cards(request: Request, entry: catalog.Entry) -> list[ModelCard]:
     since = int(house.of(request).started)
-    return [ModelCard(id=name, created=since, owned_by=entry.author) for name in (entry.name, *entry.aliases)]
+    return [ModelCard(id=name, created=since, owned_by=entry.author or OWNER) for name in (entry.name, *entry.aliases)]

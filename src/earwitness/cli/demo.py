@@ -61,7 +61,7 @@ def sample() -> Path:
     from earwitness.errors import Missing
     from earwitness.models import catalog
 
-    encoder = catalog.locate(catalog.find(catalog.DEFAULT)).files["encoder"]
+    encoder = catalog.locate(catalog.default()).files["encoder"]
     path = Path(encoder.parent.parent / SAMPLE)
     if not path.is_file():
         raise Missing(f"the sample {SAMPLE} is not where it should be: {path.parent}")

@@ -139,7 +139,7 @@ def _engines(_: "Settings") -> "Iterator[Finding]":
 def _models(_: "Settings") -> "Iterator[Finding]":
     from earwitness.models import catalog
 
-    entry = catalog.find(catalog.DEFAULT)
+    entry = catalog.default()
     catalog.verify(entry)
     yield Finding("model", "ok", f"{entry.name}: files are there and their checksums are right")
 

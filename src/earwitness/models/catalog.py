@@ -1,6 +1,7 @@
-"""The models this version knows: names, aliases, languages, licences, and where their files lie.
+"""The models that can be had here: those inside packages, and those in the model directory.
 
-Knows nothing of engines beyond the name of the format, and loads nothing.
+Names, aliases, languages, licences, and where the files lie. Knows nothing of engines beyond the name of the format,
+and loads nothing.
 """
 
 import hashlib
@@ -9,6 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from earwitness.errors import EngineFailed, Missing, UnknownModel
+from earwitness.models import directory
+from earwitness.models.directory import Stored
 from earwitness.types import ModelFiles
 
 DEFAULT = "moonshine-tiny-en"
@@ -16,7 +19,11 @@ DEFAULT = "moonshine-tiny-en"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One model. `files` maps a role to a path inside the package and its SHA-256; `size` is in bytes."""
+    """One model in one format.
+
+    It is either inside a package, with `files` as role, path and SHA-256, or `stored` in the model directory. `size` is
+    in bytes. `languages` are empty where nobody has looked into the model yet.
+    """
 
     name: str
     format: str
@@ -28,6 +35,7 @@ class Entry:
     aliases: tuple[str, ...] = ()
     files: tuple[tuple[str, str, str], ...] = ()
     about: str = ""
+    stored: Stored | None = None
 
 
 ENTRIES = (
@@ -79,22 +87,60 @@ ENTRIES = (
 )
 
 
-def find(name: str) -> Entry:
-    """The entry of a model by its name or an alias, capitals aside. Raises UnknownModel."""
-    wanted = name.strip().lower()
-    for entry in ENTRIES:
-        if wanted == entry.name or wanted in entry.aliases:
-            return entry
-    raise UnknownModel(f"there is no model {name!r} here", param="model")
+def default() -> Entry:
+    """The model that comes with the base install."""
+    return next(entry for entry in ENTRIES if entry.name == DEFAULT)
 
 
-def shown() -> tuple[Entry, ...]:
-    """The entries that users choose from: all but the test double."""
-    return tuple(entry for entry in ENTRIES if entry.format != "fake")
+class Catalog:
+    """The models of an installation: the built-in ones and those in the folder, which is looked at each time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def named(self, name: str) -> tuple[Entry, ...]:
+        """All that a name may mean, the preferred one first. Raises UnknownModel.
+
+        It is a model's name or alias, which means all its formats, or the full name of one of them; capitals aside.
+        """
+        wanted = name.strip().lower()
+        found = tuple(e for e in ENTRIES if wanted == e.name or wanted in e.aliases)
+        found = found or tuple(_entry(s) for s in self.stored() if wanted in (s.name.lower(), s.model.lower()))
+        if not found:
+            raise UnknownModel(f"there is no model {name!r} here", param="model")
+        return found
+
+    def find(self, name: str) -> Entry:
+        """The first of what a name may mean. Raises UnknownModel."""
+        return self.named(name)[0]
+
+    def stored(self) -> tuple[Stored, ...]:
+        """What is in the folder and can be loaded."""
+        return tuple(s for s in directory.scan(self.folder) if s.format != "base")
+
+    def shown(self) -> tuple[Entry, ...]:
+        """What users choose from: all but the test double."""
+        return (*(e for e in ENTRIES if e.format != "fake"), *map(_entry, self.stored()))
+
+
+def _entry(stored: Stored) -> Entry:
+    return Entry(
+        name=stored.name,
+        format=stored.format,
+        languages=stored.languages,
+        licence="",
+        author="",
+        package="",
+        size=stored.size,
+        about=f"in the model directory, {stored.format} {stored.precision}",
+        stored=stored,
+    )
 
 
 def locate(entry: Entry) -> ModelFiles:
     """The files of a model on this disk. Raises Missing when the package that carries it is not installed."""
+    if entry.stored is not None:
+        return entry.stored.files
     found = find_spec(entry.package)
     if found is None or not found.submodule_search_locations:
         raise Missing(f"the package {entry.package} carries {entry.name} and is not installed")

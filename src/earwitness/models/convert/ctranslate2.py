@@ -7,18 +7,17 @@ fills the same specification from numpy arrays. Queries, keys and values are fus
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from earwitness.errors import Missing
 from earwitness.models.convert.checkpoint import Checkpoint, Tensor
 
-Precision = Literal["float32", "float16", "int8", "int8_float32", "int8_float16"]
 BESIDE = ("tokenizer.json", "preprocessor_config.json")
 
 
-def write(checkpoint: Checkpoint, folder: Path, precision: Precision = "int8") -> None:
+def write(checkpoint: Checkpoint, folder: Path, precision: str = "int8") -> None:
     """Convert into `folder`, which is empty. Raises Missing without ctranslate2."""
     try:
         from ctranslate2.specs import WhisperSpec

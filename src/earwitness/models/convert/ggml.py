@@ -7,7 +7,7 @@ of 32 weights. Matrices are quantised; convolutions stay f16, and biases, norms 
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from earwitness.engines.whisper.vocabulary import MULTILINGUAL, bytes_of
 from earwitness.models.convert import openai
 from earwitness.models.convert.checkpoint import Checkpoint, Tensor
 
-Precision = Literal["f32", "f16", "q8_0", "q5_0"]
 MAGIC = 0x67676D6C
 QUANTISED = 2000
 """Version 2 of the quantised blocks, times 1000, is added to the number of the file's type."""
@@ -33,7 +32,7 @@ ALWAYS_F32 = (
 )
 
 
-def write(checkpoint: Checkpoint, path: Path, precision: Precision = "f16") -> None:
+def write(checkpoint: Checkpoint, path: Path, precision: str = "f16") -> None:
     """Convert into the file `path`."""
     told = checkpoint.config
     with path.open("wb") as file:
@@ -63,7 +62,7 @@ def write(checkpoint: Checkpoint, path: Path, precision: Precision = "f16") -> N
             _tensor(file, name, tensor, precision)
 
 
-def _tensor(file: BinaryIO, name: str, tensor: Tensor, precision: Precision) -> None:
+def _tensor(file: BinaryIO, name: str, tensor: Tensor, precision: str) -> None:
     if name in ("encoder.conv1.bias", "encoder.conv2.bias"):
         tensor = tensor[:, None]
     kind, raw = _stored(name, tensor, precision)
@@ -73,7 +72,7 @@ def _tensor(file: BinaryIO, name: str, tensor: Tensor, precision: Precision) -> 
     file.write(raw)
 
 
-def _stored(name: str, tensor: Tensor, precision: Precision) -> tuple[int, bytes]:
+def _stored(name: str, tensor: Tensor, precision: str) -> tuple[int, bytes]:
     """Type and bytes of a tensor."""
     if tensor.ndim < 2 or name in ALWAYS_F32 or precision == "f32":
         return F32, tensor.astype("<f4").tobytes()

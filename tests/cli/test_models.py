@@ -1,0 +1,64 @@
+"""`earwitness models` as people use it, from a checkpoint to words."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support import whisper
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the small Whisper in two formats."""
+    made = tmp_path_factory.mktemp("home")
+    told = earwitness(made, "models", "import", whisper.MODEL, "--name", "whisper-micro")
+    assert told.stdout.startswith("whisper-micro/base")
+    assert "ctranslate2-int8" in earwitness(made, "models", "convert", "whisper-micro").stdout
+    assert "ggml-q5_0" in earwitness(made, "models", "convert", "whisper-micro", "--to", "ggml").stdout
+    return made
+
+
+def earwitness(home: Path, *words: str | Path, fails: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "earwitness", *map(str, words)], capture_output=True, text=True, timeout=120,
+        check=False, env=os.environ | {"EARWITNESS_HOME": str(home), "COLUMNS": "160"},
+    )  # fmt: skip
+    assert done.returncode == fails, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize("model", ["whisper-micro", "whisper-micro/ggml-q5_0"])
+def test_a_converted_model_transcribes(home: Path, model: str) -> None:
+    recordings = [whisper.RECORDINGS / r.name for r in whisper.exact()[:3]]
+    found = earwitness(home, "transcribe", *recordings, "--model", model)
+    for spoken in whisper.exact()[:3]:
+        assert spoken.text in found.stdout
+
+
+def test_the_list_shows_what_is_there_and_what_runs_it(home: Path) -> None:
+    shown = earwitness(home, "models", "list").stdout
+    assert "whisper-micro/ctranslate2-int8" in shown
+    assert "whispercpp reads ggml models" in shown
+
+
+def test_a_path_leads_to_the_files(home: Path) -> None:
+    assert Path(earwitness(home, "models", "path", "whisper-micro/ggml-q5_0").stdout.strip()).is_file()
+    assert Path(earwitness(home, "models", "path").stdout.strip()) == home / "models"
+
+
+def test_mistakes_are_told(home: Path) -> None:
+    assert "--replace" in earwitness(home, "models", "convert", "whisper-micro", fails=3).stderr
+    assert "no precision" in earwitness(home, "models", "convert", "whisper-micro", "--precision", "q9", fails=3).stderr
+    assert "no format" in earwitness(home, "models", "convert", "whisper-micro", "--to", "exe", fails=3).stderr
+    assert "config.json" in earwitness(home, "models", "convert", "nowhere", fails=4).stderr
+
+
+def test_what_is_removed_is_gone(home: Path) -> None:
+    earwitness(home, "models", "convert", "whisper-micro", "--to", "ggml", "--name", "whisper-other")
+    assert "removed whisper-other/ggml-q5_0" in earwitness(home, "models", "rm", "whisper-other").stdout
+    assert "no 'whisper-other'" in earwitness(home, "models", "rm", "whisper-other", fails=4).stderr
