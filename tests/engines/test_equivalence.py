@@ -59,10 +59,16 @@ def _exact(results: Results) -> list[str]:
     return [_text(found) for spoken, found in numbered if spoken.name[:2] in whisper.EXACT]
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids="-".join)
+@pytest.fixture(params=VARIANTS, ids="-".join)
+def variant(request: pytest.FixtureRequest, heard: dict[tuple[str, str], Results]) -> tuple[str, str]:
+    """Each variant whose engine is installed."""
+    found: tuple[str, str] = request.param
+    if found not in heard:
+        pytest.skip(f"{found[0]} is not installed")
+    return found
+
+
 def test_exact_recordings_come_out_to_the_word(heard: dict[tuple[str, str], Results], variant: tuple[str, str]) -> None:
-    if variant not in heard:
-        pytest.skip(f"{variant[0]} is not installed")
     said = [r.text.lower().replace(".", "").replace("?", "").replace(",", "") for r in whisper.exact()]
     assert jiwer.wer(said, _exact(heard[variant])) <= VARIANTS[variant]
 
@@ -74,22 +80,16 @@ def test_any_two_agree_on_at_least_95_of_100_words(heard: dict[tuple[str, str], 
         assert jiwer.wer(texts[one], texts[other]) <= 0.05, f"{one} and {other}"
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids="-".join)
 def test_languages_are_told_apart_and_silence_says_nothing(
     heard: dict[tuple[str, str], Results], variant: tuple[str, str]
 ) -> None:
-    if variant not in heard:
-        pytest.skip(f"{variant[0]} is not installed")
     for spoken, segments in zip(whisper.recordings(), heard[variant], strict=True):
         assert {s.language for s in segments} == ({spoken.language} if spoken.text else set())
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids="-".join)
 def test_sentences_begin_and_end_where_they_were_said(
     heard: dict[tuple[str, str], Results], variant: tuple[str, str]
 ) -> None:
-    if variant not in heard:
-        pytest.skip(f"{variant[0]} is not installed")
     for i, (spoken, segments) in enumerate(zip(whisper.recordings(), heard[variant], strict=True)):
         if spoken.name[:2] in whisper.EXACT:
             ((start_s, end_s, _),) = spoken.segments

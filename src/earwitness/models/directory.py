@@ -5,17 +5,19 @@
     base/whisper-base/                the checkpoint that the others were made from
 
 What is written appears whole or not at all: it is made beside its place and put there in one step. A name that begins
-with a dot is such a thing in the making. Knows no engine.
+with a dot is such a thing in the making. Loads nothing.
 """
 
 import re
 import shutil
+import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from earwitness.engines.whisper.ggml import MAGIC
 from earwitness.errors import BadInput, StorageFailed
 from earwitness.types import ModelFiles
 
@@ -27,7 +29,6 @@ PRECISIONS = {
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,80}")
 GGML = re.compile(r"ggml-(?P<name>.+?)(?:-(?P<precision>q\d_\d|f16|f32))?\.bin")
-GGML_MAGIC = b"lmgg"
 FAMILY = "whisper-"
 
 
@@ -131,7 +132,7 @@ def kind_of(path: Path) -> str:
     """Which format a folder or file is: `base`, `ctranslate2` or `ggml`. Raises BadInput for anything else."""
     if path.is_file():
         with path.open("rb") as file:
-            if file.read(4) == GGML_MAGIC:
+            if file.read(4) == struct.pack("<i", MAGIC):
                 return "ggml"
     elif (path / "model.bin").is_file() and (path / "vocabulary.json").is_file():
         return "ctranslate2"

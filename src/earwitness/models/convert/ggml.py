@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earwitness.audio import features
+from earwitness.engines.whisper.ggml import MAGIC
 from earwitness.engines.whisper.vocabulary import MULTILINGUAL, bytes_of
 from earwitness.models.convert import openai
 from earwitness.models.convert.checkpoint import Checkpoint, Tensor
 
-MAGIC = 0x67676D6C
 QUANTISED = 2000
 """Version 2 of the quantised blocks, times 1000, is added to the number of the file's type."""
 
