@@ -72,6 +72,10 @@ def test_the_catalog_knows_a_model_by_its_name_and_each_format_by_its_full_name(
         "whisper-micro/ggml-f16",
     ]
     assert here.find("whisper-micro/ggml-f16").format == "ggml"
+    called = {e.name: e.aliases for e in here.shown() if e.stored}
+    assert [name for name, aliases in called.items() if "whisper-micro" in aliases] == [
+        "whisper-micro/ctranslate2-int8"
+    ]
     with pytest.raises(UnknownModel):
         here.find("whisper-micro/base")
     with pytest.raises(UnknownModel, match="more than once"):

@@ -105,7 +105,7 @@ class Catalog:
         """
         wanted = name.strip().lower()
         found = tuple(e for e in ENTRIES if wanted == e.name or wanted in e.aliases)
-        found = found or tuple(_entry(s) for s in self.stored() if wanted in (s.name.lower(), s.model.lower()))
+        found = found or tuple(_entry(s) for s in self._stored() if wanted in (s.name.lower(), s.model.lower()))
         if not found:
             raise UnknownModel(f"there is no model {name!r} here", param="model")
         return found
@@ -114,16 +114,20 @@ class Catalog:
         """The first of what a name may mean. Raises UnknownModel."""
         return self.named(name)[0]
 
-    def stored(self) -> tuple[Stored, ...]:
+    def shown(self) -> tuple[Entry, ...]:
+        """What users choose from: all but the test double. The preferred format of a model has its name as an alias."""
+        stored, models = [], set[str]()
+        for one in self._stored():
+            stored.append(_entry(one, *(() if one.model in models else (one.model,))))
+            models.add(one.model)
+        return (*(e for e in ENTRIES if e.format != "fake"), *stored)
+
+    def _stored(self) -> tuple[Stored, ...]:
         """What is in the folder and can be loaded."""
         return tuple(s for s in directory.scan(self.folder) if s.format != "base")
 
-    def shown(self) -> tuple[Entry, ...]:
-        """What users choose from: all but the test double."""
-        return (*(e for e in ENTRIES if e.format != "fake"), *map(_entry, self.stored()))
 
-
-def _entry(stored: Stored) -> Entry:
+def _entry(stored: Stored, *aliases: str) -> Entry:
     return Entry(
         name=stored.name,
         format=stored.format,
@@ -132,6 +136,7 @@ def _entry(stored: Stored) -> Entry:
         author="",
         package="",
         size=stored.size,
+        aliases=aliases,
         about=f"in the model directory, {stored.format} {stored.precision}",
         stored=stored,
     )
