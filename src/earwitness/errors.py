@@ -15,6 +15,7 @@ EarwitnessError
 ├─ Unauthorized ─────── no key, or the wrong one
 ├─ Busy ─────────────── full right now; come back after `retry_after_s`
 ├─ EngineFailed ─────── the recogniser itself broke
+├─ HubFailed ────────── a model hub could not be reached, or will not give what was asked
 ├─ StorageFailed ────── the disk is full or may not be written
 └─ Cancelled ────────── somebody stopped it
 
@@ -144,6 +145,16 @@ class EngineFailed(EarwitnessError, RuntimeError):
 
     code = "engine_failed"
     default_remedy = "Please report it with the recording if you can; `earwitness doctor` checks the engine."
+
+
+class HubFailed(EarwitnessError, ConnectionError):
+    """A model hub could not be reached, broke off, or will not give what was asked."""
+
+    code = "hub_failed"
+    retry = True
+    default_remedy = (
+        "Try again: what has come is kept. Without a network, bring the model by `earwitness models import`."
+    )
 
 
 class StorageFailed(EarwitnessError, OSError):

@@ -15,6 +15,7 @@ STATUS: dict[type[e.EarwitnessError], int] = {
     e.Missing: 501,
     e.Unauthorized: 401,
     e.Busy: 503,
+    e.HubFailed: 502,
     e.StorageFailed: 507,
     e.Cancelled: 499,
     e.EngineFailed: 500,

@@ -12,6 +12,7 @@ EXITS: dict[type[e.EarwitnessError], int] = {
     e.EngineFailed: 8,
     e.StorageFailed: 9,
     e.Unauthorized: 10,
+    e.HubFailed: 11,
     e.Cancelled: 130,
     e.EarwitnessError: 1,
 }

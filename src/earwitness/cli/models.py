@@ -60,6 +60,27 @@ def list_(
         console.print(f"[dim]{entry.name}: {state}[/]", highlight=False)
 
 
+@app.command()
+def pull(
+    source: Annotated[str, typer.Argument(help="A model's name, such as whisper-base, or OWNER/NAME on the hub.")],
+    name: Annotated[str | None, typer.Option(help="What to call it; the repository's name if left out.")] = None,
+    revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="The hub's address; HF_ENDPOINT if left out.")] = None,
+    to: Annotated[str | None, typer.Option("--to", help="Convert it too, to ctranslate2 or ggml.")] = None,
+    precision: Annotated[str | None, typer.Option(help="With --to: of the converted model.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Fetch and convert again what is there.")] = False,
+) -> None:
+    """Fetch a Whisper checkpoint from a model hub. What breaks off goes on where it was when it is pulled again."""
+    from earwitness import config
+    from earwitness.models import hub
+
+    root = config.load().models_folder
+    found = hub.pull(source, root, model=name, revision=revision, endpoint=endpoint, replace=replace)
+    _tell(found)
+    if to is not None:
+        convert(found.model, to, precision, found.model, replace=replace)
+
+
 @app.command("import")
 def import_(
     source: Annotated[Path, typer.Argument(help="A checkpoint's folder, a CTranslate2 folder, or a GGML file.")],
