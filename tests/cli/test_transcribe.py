@@ -18,7 +18,7 @@ import pytest
 import srt
 
 from earwitness.export import full
-from support import sounds
+from support import sounds, whisper
 
 SAID = "do you hear me"
 
@@ -251,3 +251,12 @@ def test_the_terminal_sees_a_progress_bar(sample: Path, tmp_path: Path, folder: 
     os.close(ours)
     assert process.returncode == 0
     assert re.search(rb"endgame_nagg_nell.*of 00:28, \d+x, 00:\d\d left", shown)
+
+
+def test_what_was_held_back_is_not_called_silence(tmp_path: Path) -> None:
+    for name, samples in {"silence": sounds.silence(3), "short": whisper.exact()[0].samples}.items():
+        (tmp_path / f"{name}.wav").write_bytes(sounds.wav(samples))
+    silent, short = (earwitness("transcribe", tmp_path / f"{name}.wav") for name in ("silence", "short"))
+    assert "no speech was found" in silent.stderr
+    assert "left out" in short.stderr
+    assert "no speech was found" not in short.stderr

@@ -147,9 +147,9 @@ def _file_of(source: Source) -> Iterator[BinaryIO]:
 
 
 def _open_path(path: Path) -> BinaryIO:
-    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path), re.IGNORECASE):
+    if address := re.match(r"([a-z][a-z0-9+.-]+:)/+(.*)", str(path), re.IGNORECASE):
         raise BadInput(
-            f"{str(path)!r} is an address, and a file is expected",
+            f"'{address[1]}//{address[2]}' is an address, and a file is expected",
             remedy="Download the recording first and give the path of the file.",
         )
     if path.is_dir():

@@ -121,7 +121,7 @@ def _remark(found: Transcript, recording: Recording, console: Console, order: Or
         console.print(f"[yellow]note[/] {escape(recording.shown)}: {escape(notice.message)}")
     for name in found.provenance.not_honoured:
         console.print(f"[yellow]note[/] {escape(recording.shown)}: {name} has no effect on {found.provenance.model}")
-    if not found.segments and not interrupted and not order.quiet:
+    if not (found.segments or found.suppressed or interrupted or order.quiet):
         console.print(f"[yellow]note[/] {escape(recording.shown)}: no speech was found")
 
 
