@@ -1,6 +1,7 @@
 """What may be believed: each guard on made-up segments of known confidence."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,6 +110,11 @@ def test_guards_that_are_off_hold_nothing_back() -> None:
     assert _judged(*foreign, single_language=False).reason is None
     phantom = _said("Thank you.", -0.3)
     assert _judged(phantom, phantom, _stretch(0.7, 1.0), how=Guarding(phantoms=False)).reason is None
+
+
+def test_the_language_gate_judges_no_model_that_it_was_not_fitted_to() -> None:
+    poor = [(replace(s, confidence=None),) for (s,) in (_said("the soft way", POOR), _said("a heathen there", POOR))]
+    assert _judged(poor[0], poor[1]).reason is None
 
 
 # ── trust ──

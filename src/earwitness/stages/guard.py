@@ -56,7 +56,11 @@ NOT_WORDS = re.compile(r"[♪♫©®]|\btranscript(ion|s)? by\b|\bsubtitles? by\
 
 @dataclass(frozen=True, slots=True)
 class Guarding:
-    """Which guards stand. `language_gate` refuses speech in a language a single-language model does not know."""
+    """Which guards stand.
+
+    `language_gate` refuses speech in a language that a single-language model does not know. It was fitted to a model
+    that gives a confidence, and stands for such models only: on another scale it would refuse what was understood.
+    """
 
     language_gate: bool = True
     phantoms: bool = True
@@ -126,7 +130,8 @@ def judge(
             return Verdict("not_speech", own)
         if text in PHANTOMS and (faint or stretch.span.duration_s < SHORTEST_PHRASE_S):
             return Verdict("phantom", own)
-    if single_language and how.language_gate and own + credit.worth < LEAST_TRUST:
+    gated = single_language and how.language_gate and all(s.confidence is not None for s in kept)
+    if gated and own + credit.worth < LEAST_TRUST:
         return Verdict("not_speech" if faint else "foreign_or_unclear", own)
     return Verdict(None, own)
 
