@@ -92,7 +92,7 @@ class Gathering:
                 recipe=self.recipe.as_json(),
                 source=self.report.info,
                 not_honoured=self.not_honoured,
-                notices=(*self.report.notices, *_notices(self.suppressed)),
+                notices=(*_fallen(self.plan), *self.report.notices, *_notices(self.suppressed)),
             ),
             suppressed=self.suppressed,
             complete=complete,
@@ -192,6 +192,11 @@ def _refuse_foreign(gathered: Gathering) -> None:
             f"{refused_s:.1f} s of speech were found, and none of it is English that {model} can understand",
             param="language",
         )
+
+
+def _fallen(plan: Plan | None) -> tuple[Notice, ...]:
+    """One notice for each Plan that was preferred and could not be loaded."""
+    return tuple(Notice("engine_fell_back", why) for why in plan.fell_from) if plan else ()
 
 
 def _notices(suppressed: tuple[Suppressed, ...]) -> tuple[Notice, ...]:

@@ -3,14 +3,16 @@
 `api` and `cli` build one and close it. This is where names from recipes become loaded things.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from earwitness.config import Settings
 from earwitness.engines import Spec
-from earwitness.errors import Missing, Unsupported
+from earwitness.errors import EarwitnessError, EngineFailed, Missing, Unsupported
 from earwitness.hardware import probe
 from earwitness.models import catalog
 from earwitness.models.catalog import Catalog
@@ -22,12 +24,16 @@ from earwitness.types import Can, Machine, Plan
 
 VAD = "silero"
 
+REST_S = 300.0
+"""How long a Plan that could not be loaded is left alone."""
+
 
 class Kit:
     """Holds the pool and the parts; a context manager that closes them."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.settings, self._clock = settings, clock
+        self._broken: dict[Plan, tuple[float, str]] = {}
         self.machine: Machine = probe.machine()
         self.catalog = Catalog(settings.models_folder)
         self.engines: Plugins[Spec] = Plugins(ENGINES)
@@ -36,25 +42,29 @@ class Kit:
         self.vad: Vad = self.parts.get(VAD).load()
 
     def plan(self, model: str) -> Plan:
-        """The Plan for a model by name or alias.
+        """The first of `plans`. Raises what that does."""
+        return self.plans(model)[0]
 
-        Raises UnknownModel, Unsupported when no engine reads its format, Missing when the engine can't be used here.
+    def plans(self, model: str) -> tuple[Plan, ...]:
+        """The Plans for a model by name or alias, the preferred one first; never empty.
+
+        Raises UnknownModel, Unsupported when no engine reads its formats, Missing when none of those can be used here.
         """
-        why_not: list[str] = []
+        why_not, found = list[str](), list[Plan]()
         entries = self.catalog.named(model)
         for entry in entries:
-            for found in self.engines:
-                if found.spec is None or entry.format not in found.spec.formats:
+            for engine in self.engines:
+                if engine.spec is None or entry.format not in engine.spec.formats:
                     continue
-                devices = found.spec.devices(self.machine)
-                if found.why_not or not devices:
-                    why_not.append(f"{found.name}: {found.why_not or 'no device of this machine suits it'}")
+                devices = engine.spec.devices(self.machine)
+                if engine.why_not or not devices:
+                    why_not.append(f"{engine.name}: {engine.why_not or 'no device of this machine suits it'}")
                     continue
-                workers = self.settings.workers or self.machine.cores
-                why = (
-                    f"{found.name} reads {entry.format} models; {workers} worker(s) of one thread on {devices[0].name}"
-                )
-                return Plan(found.name, entry.name, devices[0], workers, why)
+                workers, device = self.settings.workers or self.machine.cores, devices[0]
+                why = f"{engine.name} reads {entry.format} models; {workers} worker(s) of one thread on {device.name}"
+                found.append(Plan(engine.name, entry.name, device, workers, why))
+        if found:
+            return tuple(found)
         if why_not:
             raise Missing(f"{model} can't run here: {'; '.join(why_not)}")
         formats = ", ".join(sorted({entry.format for entry in entries}))
@@ -62,10 +72,26 @@ class Kit:
 
     @contextmanager
     def lane(self, model: str) -> Iterator[tuple[Plan, Lane]]:
-        """The lane of a model, loaded if need be. Raises what `plan` and the load raise."""
-        plan = self.plan(model)
-        with self.pool.lease(plan) as lane:
-            yield plan, lane
+        """The lane of a model, loaded if need be.
+
+        Where a Plan can't be loaded, the next one is taken and says so in `fell_from`; the broken one is tried again
+        after `REST_S`. Raises what `plans` raises, and EngineFailed or Missing of the last Plan.
+        """
+        with ExitStack() as held:
+            yield self._first_that_loads(self.plans(model), held)
+
+    def _first_that_loads(self, plans: Sequence[Plan], held: ExitStack) -> tuple[Plan, Lane]:
+        now, fallen = self._clock(), list[str]()
+        for plan in plans[:-1]:
+            rests_until, why = self._broken.get(plan, (0.0, ""))
+            if now >= rests_until:
+                try:
+                    return replace(plan, fell_from=tuple(fallen)), held.enter_context(self.pool.lease(plan))
+                except (EngineFailed, Missing) as error:
+                    why = f"{plan.model} on {plan.engine} could not be loaded: {error.message}"
+                    self._broken[plan] = now + REST_S, why
+            fallen.append(why)
+        return replace(plans[-1], fell_from=tuple(fallen)), held.enter_context(self.pool.lease(plans[-1]))
 
     def can(self, model: str) -> Can:
         """What a model can do, loaded if need be. Raises what `lane` raises."""
@@ -88,5 +114,10 @@ class Kit:
         spec = self.engines.get(plan.engine)
         files = catalog.locate(self.catalog.find(plan.model))
         told = {"workers": plan.workers} if "workers" in spec.Options.model_fields else {}
-        engine = spec.load(files, plan.device, spec.Options(**told))
+        try:
+            engine = spec.load(files, plan.device, spec.Options(**told))
+        except EarwitnessError:
+            raise
+        except Exception as error:
+            raise EngineFailed(f"{plan.engine} broke while it was loaded: {type(error).__name__}: {error}") from error
         return Lane(engine, workers=plan.workers, seats=self.settings.seats)

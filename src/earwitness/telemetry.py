@@ -38,6 +38,12 @@ class Metrics:
         self.suppressed = Counter(
             "earwitness_suppressed", "Stretches whose text was held back", ["reason"], registry=self.registry
         )
+        self.fallbacks = Counter(
+            "earwitness_fallbacks",
+            "Recordings for which a preferred engine could not be loaded",
+            ["model"],
+            registry=self.registry,
+        )
         self.failures = Counter("earwitness_failures", "Recordings that failed", ["code"], registry=self.registry)
         self.shared = Counter(
             "earwitness_shared_uploads",

@@ -276,3 +276,5 @@ class Plan:
     device: Device
     workers: int
     why: str
+    fell_from: tuple[str, ...] = ()
+    """What stood before it and could not be loaded, each with its reason."""

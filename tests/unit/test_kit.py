@@ -1,16 +1,19 @@
 """The kit: from the name of a model to a Plan and a lane, and why it sometimes can't."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
+from pydantic import BaseModel
 
+from earwitness import batch
 from earwitness.config import Settings
-from earwitness.engines import Spec
-from earwitness.errors import Cancelled, Missing, UnknownModel, Unsupported
-from earwitness.kit import Kit
+from earwitness.engines import Engine, Spec, fake
+from earwitness.errors import Cancelled, EngineFailed, Missing, UnknownModel, Unsupported
+from earwitness.kit import REST_S, Kit
 from earwitness.models import catalog
 from earwitness.plugins import Found
-from earwitness.types import Audio, Clip, Machine
+from earwitness.stages.recipe import Recipe
+from earwitness.types import Audio, Clip, Device, Machine, ModelFiles
 from support import sounds
 
 
@@ -88,6 +91,76 @@ def test_a_closed_kit_gives_nothing(own: Kit) -> None:
     own.close()
     with pytest.raises(Cancelled), own.lane("fake"):
         pass
+
+
+class _Shaky:
+    """The double under another name, whose library breaks while `broken`."""
+
+    name = "shaky"
+    formats: tuple[str, ...] = fake.spec.formats
+    Options: type[BaseModel] = fake.Options
+    broken = True
+
+    def missing(self) -> str | None:
+        return None
+
+    def devices(self, machine: Machine) -> tuple[Device, ...]:
+        return fake.spec.devices(machine)
+
+    def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
+        if self.broken:
+            raise ImportError("libshaky.so: cannot open shared object file")
+        return fake.spec.load(files, device, options)
+
+
+class _Two(Kit):
+    """A kit in which the shaky engine stands before the double."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        super().__init__(settings, clock=clock)
+        self.shaky = _Shaky()
+        self.engines = _Named(self.shaky, fake.spec)  # type: ignore[assignment]
+
+
+class _Named:
+    def __init__(self, *specs: Spec) -> None:
+        self._specs = specs
+
+    def __iter__(self) -> Iterator[Found[Spec]]:
+        return (Found(s.name, s, None) for s in self._specs)
+
+    def get(self, name: str) -> Spec:
+        return next(s for s in self._specs if s.name == name)
+
+
+def test_an_engine_that_breaks_while_loading_leaves_the_work_to_the_next_and_is_tried_again(settings: Settings) -> None:
+    now = [0.0]
+    with _Two(settings, lambda: now[0]) as own:
+        for _ in range(2):
+            with own.lane("fake") as (plan, lane), lane.seat() as seat:
+                assert seat.submit(Clip(Audio(sounds.tone(0.5)))).result(20)
+            assert plan.engine == "fake"
+            assert "libshaky.so" in plan.fell_from[0]
+        own.shaky.broken = False
+        with own.lane("fake") as (plan, _):
+            assert plan.engine == "fake"
+        now[0] += REST_S
+        with own.lane("fake") as (plan, _):
+            assert (plan.engine, plan.fell_from) == ("shaky", ())
+
+
+def test_the_transcript_tells_that_an_engine_was_left_out(settings: Settings) -> None:
+    with _Two(settings, lambda: 0.0) as own:
+        found = batch.run(sounds.wav(sounds.tone(1.0)), Recipe(model="fake"), own)
+    assert found.provenance.engine == "fake"
+    assert found.provenance.notices[0].code == "engine_fell_back"
+
+
+def test_when_none_loads_the_last_reason_is_told(settings: Settings) -> None:
+    with _Two(settings, lambda: 0.0) as own:
+        own.engines = _Named(own.shaky)  # type: ignore[assignment]
+        with pytest.raises(EngineFailed, match=r"libshaky\.so"), own.lane("fake"):
+            pass
 
 
 def test_every_model_in_the_catalog_has_a_plan(own: Kit) -> None:

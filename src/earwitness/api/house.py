@@ -96,6 +96,8 @@ class House:
     def _count(self, found: Transcript, took_s: float) -> None:
         model = found.provenance.model
         self.metrics.audio.labels(model).inc(found.duration_s)
+        if any(notice.code == "engine_fell_back" for notice in found.provenance.notices):
+            self.metrics.fallbacks.labels(model).inc()
         self.metrics.work.labels(model).inc(took_s)
         self.metrics.words.labels(model).inc(sum(len(s.text.split()) for s in found.segments))
         for held in found.suppressed:

@@ -95,7 +95,7 @@ class Fake:
 
 class _Spec:
     name = "fake"
-    formats = ("fake",)
+    formats: tuple[str, ...] = ("fake",)
     Options: type[BaseModel] = Options
 
     def missing(self) -> str | None:
