@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from earwitness.audio import features
 from earwitness.engines import Engine
-from earwitness.engines.whisper import MOST_TOKENS, calls
+from earwitness.engines.whisper import AGAIN, MOST_TOKENS, calls
 from earwitness.engines.whisper.decoded import Decoded, logprob, segments, worded
 from earwitness.engines.whisper.vocabulary import Vocabulary
 from earwitness.errors import EngineFailed, Missing
@@ -137,7 +137,7 @@ class _Spec:
                 intra_threads=chosen.threads,
             )
         except Exception as error:
-            raise EngineFailed(f"{files.name} does not load: {error}") from error
+            raise EngineFailed(f"{files.name} does not load: {error}", remedy=AGAIN) from error
         return CTranslate2(model, Vocabulary(folder / "tokenizer.json", size), chosen)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from earwitness.engines import Engine
-from earwitness.engines.whisper import MOST_TOKENS, calls, ggml
+from earwitness.engines.whisper import AGAIN, MOST_TOKENS, calls, ggml
 from earwitness.engines.whisper.decoded import Decoded, segments, worded
 from earwitness.engines.whisper.vocabulary import MULTILINGUAL
 from earwitness.errors import EarwitnessError, EngineFailed, Missing
@@ -133,7 +133,7 @@ class _Spec:
         try:
             header = ggml.look(path)
         except EarwitnessError as error:
-            raise EngineFailed(f"{files.name} does not load: {error}") from error
+            raise EngineFailed(f"{files.name} does not load: {error}", remedy=AGAIN) from error
         import _pywhispercpp as runtime
 
         runtime.whisper_log_set(lambda *_: None)  # it prints some forty lines a model

@@ -12,3 +12,6 @@ STAMP_S = 0.02
 
 MOST_TOKENS = 224
 """Half of the decoder's context: what it may write; as much again is kept for a prompt."""
+
+AGAIN = "Fetch or convert the model again, with --replace: `earwitness models --help`."
+"""What to do about a model that does not load."""

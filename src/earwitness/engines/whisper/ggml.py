@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from earwitness.engines.whisper import AGAIN
 from earwitness.errors import BadInput, NotFound
 
 MAGIC = 0x67676D6C
 BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34)}
 """Values and bytes of a block by the tensor's type: f32, f16, q4_0, q4_1, q5_0, q5_1, q8_0."""
-
-AGAIN = "Download or convert the model again."
 
 
 @dataclass(frozen=True, slots=True)
