@@ -11,25 +11,13 @@ from hypothesis import strategies as st
 from earwitness.audio import decode
 from earwitness.audio.decode import Report
 from earwitness.kit import Kit
-from earwitness.parts import Probabilities, Vad, VadState
+from earwitness.parts import Vad
 from earwitness.stages.speech import Listening, Stretch, begin, finish, listen
 from earwitness.types import Audio, Samples
 from support import sounds
+from support.loudness import FRAME, Loudness
 
-FRAME = 512
 FRAME_S = 0.032
-
-
-class Loudness:
-    """A detector for which a frame's loudness is its probability of speech."""
-
-    frame = FRAME
-
-    def begin(self) -> VadState:
-        return VadState(np.zeros(0, np.float32), ())
-
-    def probabilities(self, samples: Samples, state: VadState) -> tuple[Probabilities, VadState]:
-        return np.abs(samples.reshape(-1, FRAME)).max(axis=1), state
 
 
 def _heard(sound: Samples, cuts: list[int], vad: Vad, how: Listening, origin: int = 0) -> list[Stretch]:

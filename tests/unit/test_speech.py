@@ -5,25 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from earwitness.parts import Probabilities, VadState
 from earwitness.stages.speech import Listening, Stretch, begin, finish, listen
 from earwitness.types import Audio, Samples
+from support.loudness import FRAME, Loudness
 
-FRAME = 512
 HOW = Listening(pause_s=3 * 0.032, join_s=20 * 0.032, margin_s=4 * 0.032, longest_s=100 * 0.032, shortest_s=30 * 0.032)
 """Three frames end a span, twenty end a stretch; margins of four frames; a hundred frames at most."""
-
-
-class Loudness:
-    """A detector for which a frame's loudness is its probability of speech."""
-
-    frame = FRAME
-
-    def begin(self) -> VadState:
-        return VadState(np.zeros(0, np.float32), ())
-
-    def probabilities(self, samples: Samples, state: VadState) -> tuple[Probabilities, VadState]:
-        return np.abs(samples.reshape(-1, FRAME)).max(axis=1), state
 
 
 def _sound(*parts: tuple[int, float]) -> Samples:

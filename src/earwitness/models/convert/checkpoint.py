@@ -20,6 +20,7 @@ Tensor = NDArray[np.float32]
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 TIED = "proj_out.weight"
+AGAIN = "Download the model again."
 
 
 class Tensors(Mapping[str, Tensor]):
@@ -35,7 +36,7 @@ class Tensors(Mapping[str, Tensor]):
             try:
                 opened: Any = safe_open(path, framework="numpy")
             except Exception as error:
-                raise BadInput(f"{path.name} can't be read: {error}", remedy="Download the model again.") from error
+                raise BadInput(f"{path.name} can't be read: {error}", remedy=AGAIN) from error
             self._open |= dict.fromkeys(opened.keys(), opened)
 
     @override
@@ -110,7 +111,7 @@ def _weight_files(folder: Path) -> list[Path]:
                     f"{folder.name} holds its weights as a pickle ({pickled[0]}), and opening one can run foreign code",
                     remedy="Take a revision of the model that has model.safetensors.",
                 )
-            raise NotFound(f"{folder.name} has no {path.name}", remedy="Download the model again.")
+            raise NotFound(f"{folder.name} has no {path.name}", remedy=AGAIN)
     return paths
 
 
@@ -118,9 +119,9 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise NotFound(f"{path.parent.name} has no {path.name}", remedy="Download the model again.") from error
+        raise NotFound(f"{path.parent.name} has no {path.name}", remedy=AGAIN) from error
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path.name} can't be read: {error}", remedy="Download the model again.") from error
+        raise BadInput(f"{path.name} can't be read: {error}", remedy=AGAIN) from error
     if not isinstance(found, dict):
-        raise BadInput(f"{path.name} is not what it should be", remedy="Download the model again.")
+        raise BadInput(f"{path.name} is not what it should be", remedy=AGAIN)
     return found
