@@ -71,6 +71,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
+	@$(INSTALL) torch==2.13.0
 	@$(INSTALL) --editable '.[test]'
 	@touch $@
 

@@ -35,7 +35,7 @@ def _params() -> Iterator[object]:
 
 def _load(subject: Subject) -> Engine:
     spec = subject.spec
-    return spec.load(subject.files, spec.devices(probe.machine())[0], spec.Options(**subject.options))
+    return spec.load(subject.files, spec.devices(probe.machine())[0], spec.Options())
 
 
 @pytest.fixture(scope="module", params=list(_params()))

@@ -15,6 +15,11 @@ from support import subjects, whisper
 VARIANTS = {
     ("ctranslate2", "float32"): 0.0,
     ("ctranslate2", "int8"): 0.02,
+    ("torch", "float32"): 0.0,
+    ("openvino", "float16"): 0.0,
+    ("openvino", "int8"): 0.02,
+    ("onnx", "float32"): 0.0,
+    ("onnx", "int8"): 0.02,
     ("whispercpp", "f16"): 0.0,
     ("whispercpp", "q8_0"): 0.02,
     ("whispercpp", "q5_0"): 0.02,
@@ -43,7 +48,7 @@ def _hear(engine: str, precision: str, folder: Path, clips: list[Clip]) -> Resul
     engines: Plugins[Spec] = Plugins(ENGINES)
     spec = engines.get(engine)
     files = subjects.micro(spec.formats[0], folder, precision)
-    loaded = spec.load(files, spec.devices(probe.machine())[0], spec.Options(threads=2))
+    loaded = spec.load(files, spec.devices(probe.machine())[0], spec.Options())
     try:
         return list(loaded.transcribe(clips))
     finally:

@@ -1,7 +1,7 @@
 """What an engine is tried on: a model it reads, and sound that this model understands."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from earwitness.audio import decode, timebase
 from earwitness.audio.decode import Report
 from earwitness.engines import Spec
 from earwitness.models import catalog
-from earwitness.models.convert import checkpoint, ctranslate2, ggml
+from earwitness.models.convert import checkpoint, ctranslate2, ggml, mlx, onnx, openvino
 from earwitness.types import ModelFiles, Samples
 from support import whisper
 
@@ -24,7 +24,6 @@ class Subject:
     speech: list[Samples]
     words: int
     """How many words the longest clip it takes gives at least when it is full of speech."""
-    options: Mapping[str, int] = field(default_factory=dict)
 
 
 def subject(spec: Spec, folder: Path, sample: Path) -> Subject:
@@ -32,8 +31,7 @@ def subject(spec: Spec, folder: Path, sample: Path) -> Subject:
     form = spec.formats[0]
     if form in MICRO:
         speech = [r.samples for r in whisper.exact() if r.name[:2] in {"02", "04", "07", "09"}]
-        options = {"threads": 2} if "threads" in spec.Options.model_fields else {}
-        return Subject(spec, micro(form, folder), speech, 4, options)
+        return Subject(spec, micro(form, folder), speech, 4)
     entry = next(e for e in catalog.ENTRIES if e.format == form)
     return Subject(spec, catalog.locate(entry), _english(sample), 8)
 
@@ -50,13 +48,47 @@ def _ctranslate2(folder: Path, precision: str | None) -> ModelFiles:
     return ModelFiles("whisper-micro", "ctranslate2", {"folder": made})
 
 
+def _onnx(folder: Path, precision: str | None) -> ModelFiles:
+    made = folder / f"onnx-{precision}"
+    made.mkdir()
+    onnx.write(checkpoint.read(whisper.MODEL), made, precision or "float32")
+    return ModelFiles("whisper-micro", "onnx", {"folder": made})
+
+
+def _openvino(folder: Path, precision: str | None) -> ModelFiles:
+    made = folder / f"openvino-{precision}"
+    made.mkdir()
+    openvino.write(checkpoint.read(whisper.MODEL), made, precision or "float16")
+    return ModelFiles("whisper-micro", "openvino", {"folder": made})
+
+
+def _mlx(folder: Path, precision: str | None) -> ModelFiles:
+    """With a window of 5 s where no precision is named: on Linux the runtime takes many seconds for one of 30 s."""
+    made, whole = folder / f"mlx-{precision}", checkpoint.read(whisper.MODEL)
+    made.mkdir()
+    cut = replace(whole, config={**whole.config, "max_source_positions": 250})
+    mlx.write(whole if precision else cut, made, precision or "float32")
+    return ModelFiles("whisper-micro", "mlx", {"folder": made})
+
+
+def _base(folder: Path, precision: str | None) -> ModelFiles:
+    return ModelFiles("whisper-micro", "base", {"folder": whisper.MODEL})
+
+
 def _ggml(folder: Path, precision: str | None) -> ModelFiles:
     made = folder / f"ggml-whisper-micro-{precision}.bin"
     ggml.write(checkpoint.read(whisper.MODEL), made, precision or "f16")
     return ModelFiles("whisper-micro", "ggml", {"model": made})
 
 
-MICRO: dict[str, Callable[[Path, str | None], ModelFiles]] = {"ctranslate2": _ctranslate2, "ggml": _ggml}
+MICRO: dict[str, Callable[[Path, str | None], ModelFiles]] = {
+    "ctranslate2": _ctranslate2,
+    "ggml": _ggml,
+    "mlx": _mlx,
+    "onnx": _onnx,
+    "openvino": _openvino,
+    "base": _base,
+}
 
 
 def _english(sample: Path) -> list[Samples]:

@@ -40,7 +40,7 @@ def missing() -> str | None:
     return None if find_spec("onnxruntime") else "onnxruntime is not installed: pip install onnxruntime"
 
 
-def cpu_session(graph: Path | bytes, *, what: str) -> Session:
+def cpu_session(graph: Path | bytes, *, what: str, threads: int = 1) -> Session:
     """A session on the CPU. `what` names the model in errors.
 
     Raises Missing without the runtime, EngineFailed if the graph does not load.
@@ -50,7 +50,7 @@ def cpu_session(graph: Path | bytes, *, what: str) -> Session:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3
     options.enable_mem_pattern = options.enable_cpu_mem_arena = False  # shapes differ from call to call; both pile up
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -1,6 +1,7 @@
 """The model directory: one folder for all engines and nodes, which may be mounted read-only.
 
     ctranslate2/whisper-base/int8/    a folder a precision
+    onnx/whisper-base/int8/           the same; openvino/ and mlx/ too
     ggml/ggml-base-q5_0.bin           whisper.cpp's own names; f16 where none is named
     base/whisper-base/                the checkpoint that the others were made from
 
@@ -23,9 +24,20 @@ from earwitness.types import ModelFiles
 
 PRECISIONS = {
     "ctranslate2": ("int8", "float32", "float16", "int8_float32", "int8_float16"),
+    "onnx": ("int8", "float32"),
+    "openvino": ("int8", "float16", "float32"),
+    "mlx": ("float16", "float32"),
     "ggml": ("q5_0", "q8_0", "f16", "f32"),
 }
 """By format, in the order in which they are preferred until they are measured."""
+
+FOLDERS = {
+    "ctranslate2": ("model.bin", "vocabulary.json"),
+    "onnx": ("decoder.onnx", "encoder.onnx"),
+    "openvino": ("decoder.xml", "encoder.xml"),
+    "mlx": ("weights.safetensors", "config.json"),
+}
+"""Formats that are a folder a precision, and files by which one is known."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,80}")
 GGML = re.compile(r"ggml-(?P<name>.+?)(?:-(?P<precision>q\d_\d|f16|f32))?\.bin")
@@ -65,7 +77,8 @@ class Stored:
 
 def scan(root: Path) -> tuple[Stored, ...]:
     """What is in the directory, by name, the preferred precision of a format first. A missing directory is empty."""
-    found = [*_folders(root / "ctranslate2"), *_files(root / "ggml"), *_checkpoints(root / "base")]
+    folders = (s for form, (needed, *_) in FOLDERS.items() for s in _folders(root, form, needed))
+    found = [*folders, *_files(root / "ggml"), *_checkpoints(root / "base")]
     return tuple(sorted(found, key=lambda s: (s.model, s.format, _rank(s), s.precision)))
 
 
@@ -129,26 +142,28 @@ def remove(stored: Stored) -> None:
 
 
 def kind_of(path: Path) -> str:
-    """Which format a folder or file is: `base`, `ctranslate2` or `ggml`. Raises BadInput for anything else."""
+    """Which format a folder or file is: `base`, `ggml` or one of `FOLDERS`. Raises BadInput for anything else."""
     if path.is_file():
         with path.open("rb") as file:
             if file.read(4) == struct.pack("<i", MAGIC):
                 return "ggml"
-    elif (path / "model.bin").is_file() and (path / "vocabulary.json").is_file():
-        return "ctranslate2"
-    elif (path / "config.json").is_file():
-        return "base"
+    else:
+        for form, needed in FOLDERS.items():
+            if all((path / name).is_file() for name in needed):
+                return form
+        if (path / "config.json").is_file():
+            return "base"
     raise BadInput(
         f"{path.name} is no model that Earwitness knows",
-        remedy="Give a checkpoint with config.json and model.safetensors, a CTranslate2 folder, or a GGML file.",
+        remedy="Give a checkpoint with config.json and model.safetensors, a GGML file, or what `models convert` made.",
     )
 
 
-def _folders(root: Path) -> Iterator[Stored]:
-    for path in _entries(root):
+def _folders(root: Path, form: str, needed: str) -> Iterator[Stored]:
+    for path in _entries(root / form):
         for inner in _entries(path):
-            if (inner / "model.bin").is_file():
-                yield Stored(path.name, "ctranslate2", inner.name, inner)
+            if (inner / needed).is_file():
+                yield Stored(path.name, form, inner.name, inner)
 
 
 def _files(root: Path) -> Iterator[Stored]:

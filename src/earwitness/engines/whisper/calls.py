@@ -1,8 +1,11 @@
 """How Whisper engines go through clips: what a model can, calls of clips that are alike, and a clip's language."""
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+import json
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,15 +18,22 @@ Language = tuple[str, float | None]
 """ISO 639-1 code, and its probability where it was found out."""
 
 
-class Options(BaseModel):
-    """What Whisper engines on processors can be told: `workers` calls run at once, each with `threads` cores.
-
-    `beam_size` above 1 searches for the likeliest text instead of taking the likeliest token at each step.
-    """
+class Plain(BaseModel):
+    """Options of engines that can be told nothing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Cores(Plain):
+    """What Whisper engines on processors can be told: `workers` calls run at once, each with `threads` cores."""
+
     workers: int = Field(default=1, ge=1)
     threads: int = Field(default=1, ge=1)
+
+
+class Options(Cores):
+    """`beam_size` above 1 searches for the likeliest text instead of taking the likeliest token at each step."""
+
     beam_size: int = Field(default=1, ge=1, le=10)
 
 
@@ -46,18 +56,40 @@ def missing(extra: str, *packages: str) -> str | None:
     return None
 
 
-def can(words: Model, *, batch: int, parallel: bool, word_times: bool = True, logprobs: bool = True) -> Can:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a model's folder tells: the size of its vocabulary, and what transformers' two files say."""
+
+    size: int
+    config: Mapping[str, Any]
+    generation: Mapping[str, Any]
+
+    @property
+    def suppressed(self) -> list[int]:
+        """The tokens the model never writes."""
+        return [int(i) for i in self.generation.get("suppress_tokens") or ()]
+
+
+def told(folder: Path, size: str = "vocab_size") -> Told:
+    """What a folder tells; `size` is the name config.json has for it. Raises OSError, ValueError or KeyError."""
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    beside = folder / "generation_config.json"
+    generation = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
+    return Told(int(config[size]), config, generation)
+
+
+def can(words: Model, *, batch: int, parallel: bool, max_clip_s: float = WINDOW_S) -> Can:
     """What an engine with a token loop can do with a model of that vocabulary."""
     return Can(
         languages=tuple(words.languages) or ("en",),
         tasks=("transcribe", "translate") if words.multilingual else ("transcribe",),
-        word_times=word_times,
-        logprobs=logprobs,
+        word_times=True,
+        logprobs=True,
         prompt=True,
         hotwords=True,
         temperature=True,
         detects_language=words.multilingual,
-        max_clip_s=WINDOW_S,
+        max_clip_s=max_clip_s,
         batch=batch,
         parallel=parallel,
     )

@@ -44,7 +44,7 @@ class Vocabulary:
             self._tasks = {task: self._ids[f"<|{task}|>"] for task in ("transcribe", "translate")}
         except Exception as error:
             raise EngineFailed(f"{path.parent.name}: {path.name} is no Whisper's: {error}") from error
-        self.first_stamp = self.unstamped + 1
+        self.silent, self.first_stamp, self.size = self.unstamped - 1, self.unstamped + 1, size
         self.multilingual = size >= MULTILINGUAL
 
     @cached_property
@@ -68,7 +68,7 @@ class Vocabulary:
         start = [self.start]
         if self.multilingual:
             start += [self.languages[language or "en"], self._tasks[ask.task]]
-        return [self.before, *before[-(MOST_TOKENS - 1) :], *start] if before else start
+        return [self.before, *before[-(MOST_TOKENS - 1 - len(start)) :], *start] if before else start
 
 
 def split(ids: Sequence[int], words: Spelling, language: str | None) -> list[list[int]]:

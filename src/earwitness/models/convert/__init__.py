@@ -9,7 +9,7 @@ from pathlib import Path
 from earwitness.models import directory
 from earwitness.models.directory import Stored
 
-DEFAULTS = {"ctranslate2": "int8", "ggml": "q5_0"}
+DEFAULTS = {"ctranslate2": "int8", "ggml": "q5_0", "onnx": "int8", "openvino": "int8", "mlx": "float16"}
 """The precision of a format where none is told."""
 
 
@@ -19,7 +19,7 @@ def convert(source: Path, root: Path, *, model: str, form: str, precision: str |
     Raises BadInput for a source, name, format or precision that will not do, NotFound and Missing as the converters do,
     StorageFailed where nothing can be written.
     """
-    from earwitness.models.convert import checkpoint, ctranslate2, ggml
+    from earwitness.models.convert import checkpoint, ctranslate2, ggml, mlx, onnx, openvino
 
     chosen = precision or DEFAULTS.get(form, "")
     target = directory.place(root, model, form, chosen)
@@ -29,5 +29,11 @@ def convert(source: Path, root: Path, *, model: str, form: str, precision: str |
             ggml.write(found, made, chosen)
         else:
             made.mkdir()
-            ctranslate2.write(found, made, chosen)
+            folder = {
+                "ctranslate2": ctranslate2.write,
+                "mlx": mlx.write,
+                "onnx": onnx.write,
+                "openvino": openvino.write,
+            }
+            folder[form](found, made, chosen)
     return Stored(model, form, chosen, target)

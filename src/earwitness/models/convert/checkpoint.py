@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from earwitness.engines.whisper import follow
 from earwitness.errors import BadInput, Missing, NotFound
 
 Tensor = NDArray[np.float32]
@@ -65,12 +66,8 @@ class Checkpoint:
 
     @property
     def alignment_heads(self) -> tuple[tuple[int, int], ...]:
-        """Layer and head of the cross-attentions that follow the sound; where none are named, the upper half's."""
-        named = self.generation.get("alignment_heads")
-        if named:
-            return tuple((int(layer), int(head)) for layer, head in named)
-        layers, heads = self.config["decoder_layers"], self.config["decoder_attention_heads"]
-        return tuple((layer, head) for layer in range(layers // 2, layers) for head in range(heads))
+        """Layer and head of the cross-attentions that follow the sound."""
+        return follow.heads(self.config, self.generation)
 
 
 def read(folder: Path) -> Checkpoint:

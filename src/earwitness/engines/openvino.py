@@ -1,0 +1,132 @@
+"""Whisper on OpenVINO: Intel's NPUs, graphics and processors.
+
+On an NPU the encoder runs there, which is nearly all of the work, and the decoder on the processor: an NPU wants shapes
+that stay the same, and text grows. The graphs are those of `models/convert/openvino`.
+
+Source: OpenVINO 2026, Python API. OpenVINO GenAI's pipeline takes one clip a call and gives neither log-probabilities
+nor silence, so it is not used (docs/decisions/0005).
+"""
+
+import queue
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from earwitness.engines import Engine
+from earwitness.engines.whisper import AGAIN, calls
+from earwitness.engines.whisper.loop import Looped, Step, Tokens
+from earwitness.engines.whisper.vocabulary import Vocabulary
+from earwitness.errors import EngineFailed, Missing
+from earwitness.types import Device, Machine, ModelFiles
+
+BATCH = 8
+NAMES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
+
+Values = Mapping[str, NDArray[Any]]
+
+
+class Options(calls.Cores):
+    """`cache` is a folder for what graphics cards and NPUs compile, which takes them seconds to minutes."""
+
+    cache: Path | None = None
+
+
+class Compiled:
+    """Encoder and decoder, each with a request for every worker: a request does one thing at a time."""
+
+    def __init__(self, encoder: Any, decoder: Any, workers: int) -> None:
+        self.bands, frames = (encoder.input(0).partial_shape[i].get_length() for i in (1, 2))
+        self.places = frames // 2
+        self._kept = [o.any_name for o in encoder.outputs]
+        past = [i for i in decoder.inputs if i.any_name.startswith("past_")]
+        self._empty = {i.any_name: (i.partial_shape[1].get_length(), i.partial_shape[3].get_length()) for i in past}
+        self._free: dict[str, queue.SimpleQueue[Any]] = {}
+        for name, model in (("encoder", encoder), ("decoder", decoder)):
+            self._free[name] = queue.SimpleQueue()
+            for _ in range(workers):
+                self._free[name].put(model.create_infer_request())
+
+    def hear(self, mels: NDArray[np.float32]) -> Values:
+        """The keys and values of the cross-attention."""
+        each = [self._run("encoder", {"mels": mel[None]}, self._kept) for mel in mels]
+        return {name: np.concatenate([one[name] for one in each]) for name in self._kept}
+
+    def step(self, heard: Values, past: Values | None, tokens: Tokens, *, attention: bool = False) -> Step:
+        """One call of the decoder. See `Network.step`."""
+        if past is None:
+            past = {n: np.zeros((len(tokens), h, 0, size), np.float32) for n, (h, size) in self._empty.items()}
+        kept = {name: name.replace("past", "present") for name in self._empty}
+        wanted = ["logits", *kept.values(), *(["attention"] if attention else [])]
+        given = self._run("decoder", {"tokens": tokens, **past, **heard}, wanted)
+        return Step(given["logits"], {name: given[new] for name, new in kept.items()}, given.get("attention"))
+
+    def only(self, heard: Values, past: Values, rows: list[int]) -> tuple[Values, Values]:
+        """Both without the clips that are done."""
+        return {n: v[rows] for n, v in heard.items()}, {n: v[rows] for n, v in past.items()}
+
+    def close(self) -> None:
+        """Let go of the requests, and the models with them."""
+        for free in self._free.values():
+            with suppress(queue.Empty):
+                while True:
+                    free.get_nowait()
+
+    def _run(self, name: str, feed: Values, wanted: list[str]) -> Values:
+        request = self._free[name].get()
+        try:
+            request.infer(feed, share_inputs=True)
+            return {name: np.array(request.get_tensor(name).data) for name in wanted}
+        finally:
+            self._free[name].put(request)
+
+
+class _Spec:
+    name = "openvino"
+    formats = ("openvino",)
+    Options: type[BaseModel] = Options
+
+    def missing(self) -> str | None:
+        return calls.missing("openvino", "openvino", "tokenizers")
+
+    def devices(self, machine: Machine) -> tuple[Device, ...]:
+        return tuple(d for d in machine.devices if d.kind == "cpu")
+
+    def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
+        if why := self.missing():
+            raise Missing(why)
+        folder, chosen = files.files["folder"], options if isinstance(options, Options) else Options()
+        try:
+            told = calls.told(folder)
+            encoder, decoder = _compiled(folder, device, chosen)
+        except Exception as error:
+            raise EngineFailed(f"{files.name} does not load: {str(error).strip()[:300]}", remedy=AGAIN) from error
+        words = Vocabulary(folder / "tokenizer.json", told.size)
+        return Looped(Compiled(encoder, decoder, chosen.workers), words, told.suppressed, batch=BATCH, parallel=True)
+
+
+def _compiled(folder: Path, device: Device, chosen: Options) -> list[Any]:
+    """Encoder and decoder on the device."""
+    import openvino
+
+    core = openvino.Core()
+    if chosen.cache is not None:
+        core.set_property({"CACHE_DIR": str(chosen.cache)})
+    made = []
+    for part in ("encoder", "decoder"):
+        model, where = core.read_model(folder / f"{part}.xml"), NAMES[device.kind]
+        if where == "NPU" and part == "encoder":
+            model.reshape([1, *(d.get_length() for d in list(model.input(0).partial_shape)[1:])])
+        elif where == "NPU":
+            where = "CPU"
+        cores = {"INFERENCE_NUM_THREADS": chosen.workers * chosen.threads, "NUM_STREAMS": chosen.workers}
+        name = f"GPU.{device.index}" if where == "GPU" else where
+        made.append(core.compile_model(model, name, cores if where == "CPU" else {"PERFORMANCE_HINT": "LATENCY"}))
+    return made
+
+
+spec = _Spec()
