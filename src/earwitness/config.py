@@ -53,7 +53,9 @@ class Settings(BaseSettings):
     seats: Annotated[int, Field(ge=1)] = 32
     """Recordings in work at once; more are told to come back."""
     workers: Annotated[int, Field(ge=0)] = 0
-    """Engine workers; 0 takes one for each core."""
+    """Engine workers; 0 takes as many as the power profile gives."""
+    power: Literal["auto", "performance", "balanced", "power_saver"] = "auto"
+    """How much of the machine the work may take; auto goes by mains, charge and heat."""
     unload_after_s: Annotated[float, Field(gt=0)] = 600.0
     """Seconds after which a model nobody uses is unloaded."""
     preload: bool = True

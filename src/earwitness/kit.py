@@ -14,6 +14,7 @@ from earwitness.config import Settings
 from earwitness.engines import Spec
 from earwitness.errors import EarwitnessError, EngineFailed, Missing, Unsupported
 from earwitness.hardware import probe
+from earwitness.hardware.power import Watch
 from earwitness.models import catalog
 from earwitness.models.catalog import Catalog
 from earwitness.models.lane import Lane
@@ -35,6 +36,7 @@ class Kit:
         self.settings, self._clock = settings, clock
         self._broken: dict[Plan, tuple[float, str]] = {}
         self.machine: Machine = probe.machine()
+        self.power = Watch(settings.power, probe.readings, clock=clock)
         self.catalog = Catalog(settings.models_folder)
         self.engines: Plugins[Spec] = Plugins(ENGINES)
         self.parts: Plugins[PartSpec] = Plugins(PARTS)
@@ -50,7 +52,7 @@ class Kit:
 
         Raises UnknownModel, Unsupported when no engine reads its formats, Missing when none of those can be used here.
         """
-        why_not, found = list[str](), list[Plan]()
+        why_not, found, power = list[str](), list[Plan](), self.power.now()
         entries = self.catalog.named(model)
         for entry in entries:
             for engine in self.engines:
@@ -60,8 +62,9 @@ class Kit:
                 if engine.why_not or not devices:
                     why_not.append(f"{engine.name}: {engine.why_not or 'no device of this machine suits it'}")
                     continue
-                workers, device = self.settings.workers or self.machine.cores, devices[0]
+                workers, device = self.settings.workers or power.workers(self.machine.cores), devices[0]
                 why = f"{engine.name} reads {entry.format} models; {workers} worker(s) of one thread on {device.name}"
+                why += "" if self.settings.workers else f"; {power.name}: {power.why}"
                 found.append(Plan(engine.name, entry.name, device, workers, why))
         if found:
             return tuple(found)
@@ -120,4 +123,4 @@ class Kit:
             raise
         except Exception as error:
             raise EngineFailed(f"{plan.engine} broke while it was loaded: {type(error).__name__}: {error}") from error
-        return Lane(engine, workers=plan.workers, seats=self.settings.seats)
+        return Lane(engine, workers=plan.workers, seats=self.settings.seats, power=self.power.now)

@@ -240,22 +240,76 @@ class Can:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One thing that computes: `kind` is cpu, gpu or npu."""
+    """One thing that computes: `kind` is cpu, gpu or npu. What changes while it works stands in a `DeviceReading`."""
 
     kind: Literal["cpu", "gpu", "npu"]
     name: str
     index: int = 0
+    """Among those of its kind and vendor, as their runtime counts."""
+    vendor: str = ""
+    """`nvidia`, `amd`, `intel`, `apple`; empty for processors."""
+    memory: int = 0
+    """Bytes of its own; 0 where it shares the machine's or nothing tells."""
+    arch: str = ""
+    """Compute capability (`9.0`), target (`gfx1100`), chip (`M2 Pro`) or architecture (`x86_64`)."""
+    driver: str = ""
+    apis: tuple[str, ...] = ()
+    """What reaches it: `cuda`, `rocm`, `openvino`, `metal`, `coreml`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something about the machine that a person should know, and what to do about it."""
+
+    about: str
+    message: str
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the probe found: `cores` this process may really use, memory in bytes."""
+    """What the probe found: `cores` this process may really use, memory in bytes. Unknown is 0 or empty."""
 
     system: str
     processor: str
     cores: int
     memory: int
     devices: tuple[Device, ...]
+    architecture: str = ""
+    features: tuple[str, ...] = ()
+    """Instructions of the processor that matter to runtimes, such as `avx2` and `dotprod`."""
+    logical: int = 0
+    """Processors that the system shows, whoever may use them."""
+    physical: int = 0
+    """Cores behind the processors this process may use."""
+    fast: int = 0
+    """How many are performance cores, where there are two kinds."""
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What changes while the machine runs; None is unknown. Memory in bytes, `charge` from 0 to 1, heat in °C."""
+
+    available: int | None = None
+    on_battery: bool | None = None
+    charge: float | None = None
+    temperature_c: float | None = None
+    critical_c: float | None = None
+    """Where the system stops itself."""
+    throttled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceReading:
+    """What changes on a device, named by kind, vendor and index; None is unknown."""
+
+    kind: Literal["cpu", "gpu", "npu"]
+    vendor: str
+    index: int
+    free: int | None = None
+    temperature_c: float | None = None
+    power_limit_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,12 +323,15 @@ class ModelFiles:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The engine, model, device and workers chosen for the work, and why in words."""
+    """The engine, model, device and workers chosen for the work, and why in words.
+
+    Workers follow the power profile, so Plans that differ in them alone are equal: the loaded model serves both.
+    """
 
     engine: str
     model: str
     device: Device
-    workers: int
-    why: str
+    workers: int = field(compare=False)
+    why: str = field(compare=False)
     fell_from: tuple[str, ...] = ()
     """What stood before it and could not be loaded, each with its reason."""

@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from earwitness.errors import BadInput, Busy, Cancelled, EngineFailed
+from earwitness.hardware.power import POWER_SAVER
 from earwitness.models.lane import Lane, Seat, Segments, Urgency
 from earwitness.types import Ask, Audio, Can, Clip, Segment
 
@@ -151,6 +152,42 @@ def test_an_engine_for_one_thread_gets_one() -> None:
         gate.open.set()
         for future in futures:
             future.result(WAIT_S)
+    lane.close()
+
+
+# ── power ──
+def test_saving_power_makes_batches_smaller(gate: Gate) -> None:
+    lane = Lane(gate, clock=lambda: 0.0, power=lambda: replace(POWER_SAVER, batch=2))
+    _block(lane, gate)
+    with lane.seat() as seat:
+        futures = [seat.submit(_clip(str(n))) for n in range(5)]
+        gate.open.set()
+        assert [_text(f) for f in futures] == [str(n) for n in range(5)]
+    assert [len(call) for call in gate.calls] == [1, 2, 2, 1]
+    lane.close()
+
+
+def test_a_hot_lane_rests_between_batches_and_closes_all_the_same(gate: Gate) -> None:
+    gate.open.set()
+    power = replace(POWER_SAVER, cool_down_s=WAIT_S * 10)
+    lane = Lane(gate, power=lambda: power)
+    with lane.seat() as seat:
+        assert _text(seat.submit(_clip("a"))) == "a"
+        waiting = seat.submit(_clip("b"))
+        with pytest.raises(TimeoutError):
+            waiting.result(0.3)
+        lane.close()
+        with pytest.raises(Cancelled):
+            waiting.result(WAIT_S)
+    assert gate.calls == [["a"]]
+
+
+def test_a_lane_goes_on_when_it_has_rested(gate: Gate) -> None:
+    gate.open.set()
+    lane = Lane(gate, power=lambda: replace(POWER_SAVER, cool_down_s=0.01))
+    with lane.seat() as seat:
+        futures = [seat.submit(_clip(str(n))) for n in range(9)]
+        assert [_text(f) for f in futures] == [str(n) for n in range(9)]
     lane.close()
 
 

@@ -1,5 +1,6 @@
 """The small doors: health, models, the machine, metrics, and `/transcribe` with the recording as its body."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -11,6 +12,7 @@ from earwitness.api import house
 from earwitness.api.schemas import DeviceInfo, EngineState, LoadedModel, ModelDetail, ModelDetails, PlainError
 from earwitness.errors import BadInput
 from earwitness.export import full
+from earwitness.hardware import probe
 from earwitness.models import catalog
 from earwitness.models.pool import Loaded
 from earwitness.stages.recipe import Recipe, language_code
@@ -53,17 +55,16 @@ async def models(request: Request) -> ModelDetails:
 
 
 @router.get("/api/device-info", summary="The machine and what runs on it")
-async def device_info(request: Request) -> DeviceInfo:
-    """What the probe found, the engines and why not, and the loaded models with the reason for their plan."""
-    home = house.of(request)
+def device_info(request: Request) -> DeviceInfo:
+    """The machine and its readings, the engines and why not, and the loaded models with the reason for their plan."""
+    home = house.of(request)  # in a thread of its own: drivers answer in their own time
     machine = home.kit.machine
     return DeviceInfo(
         version=__version__,
-        system=machine.system,
-        processor=machine.processor,
-        cores=machine.cores,
-        memory=machine.memory,
-        devices=list(machine.devices),
+        **asdict(machine),
+        readings=probe.readings(),
+        device_readings=list(probe.device_readings()),
+        power=home.kit.power.now(),
         engines=[EngineState(name=e.name, usable=e.why_not is None, why_not=e.why_not) for e in home.kit.engines],
         loaded=[_loaded(place) for place in home.kit.pool.loaded()],
     )

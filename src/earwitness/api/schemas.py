@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from earwitness.types import Device
+from earwitness.hardware.power import Power
+from earwitness.types import Device, DeviceReading, Note, Readings
 
 FILE = {"type": "string", "format": "binary"}
 
@@ -139,14 +140,23 @@ class LoadedModel(BaseModel):
 
 
 class DeviceInfo(BaseModel):
-    """This machine and what runs on it; `memory` is in bytes."""
+    """This machine and what runs on it; `memory` is in bytes, unknown is 0, empty or null."""
 
     version: str
     system: str
     processor: str
+    architecture: str
+    features: list[str]
     cores: int
+    logical: int
+    physical: int
+    fast: int
     memory: int
     devices: list[Device]
+    notes: list[Note]
+    readings: Readings
+    device_readings: list[DeviceReading]
+    power: Power
     engines: list[EngineState]
     loaded: list[LoadedModel]
 

@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from earwitness.config import Settings
+    from earwitness.types import Device, DeviceReading, Machine, Readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +91,46 @@ def _install(_: "Settings") -> "Iterator[Finding]":
             yield Finding(package, "fail", "not installed", f"pip install {package}")
 
 
-def _machine(_: "Settings") -> "Iterator[Finding]":
-    from earwitness.hardware import probe
+def _machine(settings: "Settings") -> "Iterator[Finding]":
+    from earwitness.hardware import power, probe
 
-    found = probe.machine()
-    yield Finding(
-        "machine",
-        "ok",
-        f"{found.processor}, {found.cores} core(s), {found.memory / 2**30:.1f} GiB, {found.system}",
-    )
+    found, now = probe.machine(), probe.readings()
+    readings = {(r.kind, r.vendor, r.index): r for r in probe.device_readings()}
+    yield Finding("machine", "ok", machine_line(found, now))
+    yield Finding("instructions", "ok", " ".join(found.features) or "unknown")
+    for device in found.devices[1:]:
+        about = f"{device.kind} {device.vendor} {device.index}"
+        yield Finding(about, "ok", device_line(device, readings.get((device.kind, device.vendor, device.index))))
+    for note in found.notes:
+        yield Finding(note.about, "warn" if note.remedy else "ok", note.message, note.remedy)
+    chosen = power.choose(settings.power, now)
+    workers = settings.workers or chosen.workers(found.cores)
+    yield Finding("power", "ok", f"{chosen.name}: {chosen.why}; {workers} worker(s); {power.heat(now)}")
+
+
+def machine_line(machine: "Machine", now: "Readings") -> str:
+    """The machine in a line: what it has, and how much of it this process may use."""
+    cores = f"{machine.cores} of {machine.logical} core(s)"
+    kinds = [f"{machine.physical or 'unknown'} physical", *([f"{machine.fast} fast"] if machine.fast else [])]
+    memory = _size(machine.memory) if machine.memory else "memory unknown"
+    free = "" if now.available is None else f" ({_size(now.available)} free)"
+    return f"{machine.processor}, {cores} ({', '.join(kinds)}), {memory}{free}, {machine.system}"
+
+
+def device_line(device: "Device", now: "DeviceReading | None") -> str:
+    """A device in a line: its name, what it is made of, what reaches it, and how it is now."""
+    made = [device.arch, _size(device.memory) if device.memory else "", device.driver, *device.apis]
+    if now is not None:
+        made += [
+            "" if now.free is None else f"{_size(now.free)} free",
+            "" if now.temperature_c is None else f"{now.temperature_c:.0f} °C",
+            "" if now.power_limit_w is None else f"at most {now.power_limit_w:.0f} W",
+        ]
+    return ", ".join(part for part in (device.name, *made) if part)
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"
 
 
 def _home(settings: "Settings") -> "Iterator[Finding]":

@@ -3,8 +3,8 @@
 Everybody's clips meet here. A worker takes the clip with the earliest deadline and fills a batch with clips of like
 length that wait beside it; it starts at once when idle, so batches form only while the engine is busy. A caller first
 takes a seat (`Busy` when all are taken), which bounds the queue: a seat has at most `window` clips in the lane, and
-`submit` waits for room. A batch that fails is run again one by one, so one bad clip harms nobody else. Knows nothing of
-recordings.
+`submit` waits for room. A batch that fails is run again one by one, so one bad clip harms nobody else. The power
+profile in force may make batches smaller and give workers a rest. Knows nothing of recordings.
 """
 
 import threading
@@ -18,6 +18,7 @@ from typing import Self
 
 from earwitness.engines import Engine
 from earwitness.errors import Busy, Cancelled, EarwitnessError, EngineFailed
+from earwitness.hardware.power import PERFORMANCE, Power
 from earwitness.types import Can, Clip, Segment
 
 Segments = tuple[Segment, ...]
@@ -55,14 +56,16 @@ class Lane:
         seats: int = 64,
         window: int = 24,
         clock: Callable[[], float] = time.monotonic,
+        power: Callable[[], Power] = lambda: PERFORMANCE,
     ) -> None:
-        self._engine, self._clock = engine, clock
+        self._engine, self._clock, self._power = engine, clock, power
         self._seat_limit, self._window = seats, window
         self._lock = threading.Condition()
         self._waiting: list[_Item] = []
         self._seats: set[Seat] = set()
         self._idle = 0
         self._closed = False
+        self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self._work, name=f"lane-{n}", daemon=True)
             for n in range(workers if engine.can.parallel else 1)
@@ -103,6 +106,7 @@ class Lane:
         """End the workers; clips that still wait end as Cancelled, running batches are finished."""
         with self._lock:
             self._closed = True
+            self._ended.set()
             dropped, self._waiting = self._waiting, []
             self._lock.notify_all()
         for item in dropped:
@@ -134,6 +138,7 @@ class Lane:
 
     # ── the workers ──
     def _work(self) -> None:
+        power = self._power()
         while True:
             with self._lock:
                 self._idle += 1
@@ -141,14 +146,16 @@ class Lane:
                     self._lock.wait()
                 if self._closed:
                     return
-                batch = self._pick()
+                batch = self._pick(power.batch)
                 self._idle -= 1
             self._run(batch)
+            power = self._power()
+            self._ended.wait(power.cool_down_s)
 
-    def _pick(self) -> list[_Item]:
+    def _pick(self, limit: int | None) -> list[_Item]:
         """The most urgent clip and those of like length beside it; idle workers each get their share."""
         queue = sorted(self._waiting, key=lambda i: i.deadline)
-        size = min(self._engine.can.batch, -(-len(queue) // max(1, self._idle)))
+        size = min(self._engine.can.batch, limit or len(queue), -(-len(queue) // max(1, self._idle)))
         head, near = queue[0], queue[1 : 4 * self._engine.can.batch]
         near.sort(key=lambda i: abs(len(i.clip.audio.samples) - len(head.clip.audio.samples)))
         batch = [head, *near[: size - 1]]
