@@ -283,7 +283,7 @@ class Machine:
     physical: int = 0
     """Cores behind the processors this process may use."""
     fast: int = 0
-    """How many are performance cores, where there are two kinds."""
+    """How many of the processors are of the fast kind, where there are two."""
     notes: tuple[Note, ...] = ()
 
 

@@ -37,6 +37,11 @@ def test_the_machine(http: httpx.Client) -> None:
     assert found["devices"][0]["kind"] == "cpu"
     assert {"name": "moonshine", "usable": True, "why_not": None} in found["engines"]
     assert found["loaded"][0]["workers"] >= 1
+    assert found["logical"] >= found["cores"]
+    assert found["power"]["name"] in {"performance", "balanced", "power_saver"}
+    assert found["power"]["why"]
+    assert {"available", "on_battery", "charge", "temperature_c"} <= set(found["readings"])
+    assert isinstance(found["notes"], list)
     assert "worker" in found["loaded"][0]["why"]
 
 

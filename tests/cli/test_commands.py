@@ -52,7 +52,16 @@ def test_the_doctor_finds_this_install_well() -> None:
     assert "FAIL" not in told
     assert "moonshine" in told
     found = json.loads(run("doctor", "--json"))
-    assert {f["about"] for f in found} >= {"earwitness", "machine", "home folder", "engine moonshine", "model", "trial"}
+    assert {f["about"] for f in found} >= {
+        "earwitness",
+        "machine",
+        "instructions",
+        "power",
+        "home folder",
+        "engine moonshine",
+        "model",
+        "trial",
+    }
 
 
 def test_the_doctor_names_what_is_broken(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """Cards and NPUs on made-up machines: which there are, in whose order, and why some can't be used."""
 
 import ctypes
+import grp
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from earwitness.hardware import probe
 from earwitness.hardware.probe import nvml
+from earwitness.hardware.probe.amd import not_open
 from earwitness.hardware.probe.nvml import Library, NvmlError
 from earwitness.types import Device, DeviceReading
 from support.machines import GIB, Card, FakeNvml, look, server
@@ -71,8 +74,10 @@ def test_a_part_of_a_card(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("told", ["none", "void"])
 def test_a_container_without_its_cards(tmp_path: Path, told: str) -> None:
-    found = probe.machine(look(tmp_path, server(), nvml=FakeNvml, env={"NVIDIA_VISIBLE_DEVICES": told}))
+    view = look(tmp_path, server(), nvml=FakeNvml, env={"NVIDIA_VISIBLE_DEVICES": told})
+    found = probe.machine(view)
     assert len(found.devices) == 1
+    assert probe.device_readings(view) == ()
     assert f"NVIDIA_VISIBLE_DEVICES={told}" in found.notes[0].message
 
 
@@ -223,7 +228,7 @@ def test_two_amd_cards(tmp_path: Path) -> None:
     [
         ({"HIP_VISIBLE_DEVICES": "1"}, ["gfx90a"]),
         ({"ROCR_VISIBLE_DEVICES": "1,0"}, ["gfx90a", "gfx1100"]),
-        ({"ROCR_VISIBLE_DEVICES": "GPU-cd34"}, ["gfx90a"]),
+        ({"ROCR_VISIBLE_DEVICES": "GPU-000000000000CD34"}, ["gfx90a"]),
         ({"ROCR_VISIBLE_DEVICES": "1,0", "HIP_VISIBLE_DEVICES": "1"}, ["gfx1100"]),
         ({"CUDA_VISIBLE_DEVICES": ""}, []),
         ({"CUDA_VISIBLE_DEVICES": "0", "HIP_VISIBLE_DEVICES": "0,1"}, ["gfx1100", "gfx90a"]),
@@ -239,7 +244,7 @@ def test_amd_cards_that_may_not_be_opened(tmp_path: Path) -> None:
     found = probe.machine(look(tmp_path, server() | TWO_AMD, opens=lambda path: path.name != "kfd"))
     assert len(found.devices) == 1
     assert "may not open /dev/kfd" in found.notes[0].message
-    assert "usermod -aG" in found.notes[0].remedy
+    assert "group" in found.notes[0].remedy
 
 
 def test_one_amd_card_that_may_not_be_opened_leaves_the_other(tmp_path: Path) -> None:
@@ -280,9 +285,20 @@ def test_an_npu_without_permission_names_the_group_to_join(tmp_path: Path) -> No
     assert [d.kind for d in found.devices] == ["cpu", "gpu"]
     (note,) = found.notes
     assert note.message == "the Intel NPU is there, but this user may not open /dev/accel/accel0"
-    group = (tmp_path / "dev/accel/accel0").group()
-    assert f"usermod -aG {group} " in note.remedy
-    assert f"--group-add {group}" in note.remedy
+    gid = (tmp_path / "dev/accel/accel0").stat().st_gid
+    assert ("root's alone" if gid == 0 else f"--group-add {gid}`") in note.remedy
+
+
+@pytest.mark.parametrize(("gid", "named"), [(992, "render"), (1234, "1234"), (0, "root's alone")])
+def test_the_group_to_join_by_name_and_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gid: int, named: str
+) -> None:
+    names = {992: "render", 0: "root"}
+    monkeypatch.setattr(Path, "stat", lambda path, **_: SimpleNamespace(st_gid=gid, st_mode=0))
+    monkeypatch.setattr(grp, "getgrgid", lambda number: SimpleNamespace(gr_name=names[number]))
+    note = not_open(look(tmp_path, {}), "intel npu", "the Intel NPU", tmp_path / "dev/accel/accel0")
+    assert (named if gid == 0 else f"usermod -aG {named} $USER") in note.remedy
+    assert (f"--group-add {gid}`" in note.remedy) == (gid != 0)
 
 
 def test_an_npu_whose_node_was_not_passed_into_the_container(tmp_path: Path) -> None:

@@ -55,12 +55,15 @@ def not_open(view: View, about: str, what: str, node: Path) -> Note:
         return Note(
             about, f"{what} is there, its node {shown} is not", f"Pass it into the container: `--device {shown}`."
         )
-    group = view.owner(node)
-    return Note(
-        about,
-        f"{what} is there, but this user may not open {shown}",
-        f"Join its group: `sudo usermod -aG {group} $USER` and log in again; in a container, `--group-add {group}`.",
+    group, number = view.owner(node)
+    remedy = (
+        f"Join its group: `sudo usermod -aG {group} $USER` and log in again; in a container, `--group-add {number}`."
     )
+    if number == 0:
+        remedy = (
+            f"It is root's alone: give it to a group by a udev rule, or `sudo chgrp render {shown}` until a restart."
+        )
+    return Note(about, f"{what} is there, but this user may not open {shown}", remedy)
 
 
 def _nodes(view: View) -> list[dict[str, str]]:
@@ -85,7 +88,7 @@ def _open(view: View, nodes: list[dict[str, str]]) -> list[dict[str, str]]:
 def _left(view: View, nodes: list[dict[str, str]]) -> list[dict[str, str]]:
     """What the environment leaves: ROCr filters first, then HIP, which heeds CUDA's variable where it has none."""
     nodes = _open(view, nodes)
-    ids = [f"GPU-{whole(n.get('unique_id', '')) or 0:x}" for n in nodes]
+    ids = [f"GPU-{whole(n.get('unique_id', '')) or 0:016x}" for n in nodes]
     nodes = [nodes[i] for i in visible(view.env.get("ROCR_VISIBLE_DEVICES"), ids)]
     wish = view.env.get("HIP_VISIBLE_DEVICES", view.env.get("CUDA_VISIBLE_DEVICES"))
     return [nodes[i] for i in visible(wish, [""] * len(nodes))]

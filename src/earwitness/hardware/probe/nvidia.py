@@ -14,8 +14,8 @@ CARDS = "proc/driver/nvidia/gpus"
 
 def devices(view: View) -> tuple[list[Device], list[Note]]:
     """The cards that this process may use, and why others can't be used."""
-    if (told := view.env.get("NVIDIA_VISIBLE_DEVICES")) in {"none", "void"}:
-        why = f"NVIDIA_VISIBLE_DEVICES={told} keeps NVIDIA's cards from this container"
+    if _kept_away(view):
+        why = f"NVIDIA_VISIBLE_DEVICES={view.env['NVIDIA_VISIBLE_DEVICES']} keeps NVIDIA's cards from this container"
         return [], [Note("nvidia", why, "To use them, start it with NVIDIA_VISIBLE_DEVICES=all, or `--gpus all`.")]
     try:
         with _library(view) as nvml:
@@ -31,11 +31,17 @@ def devices(view: View) -> tuple[list[Device], list[Note]]:
 
 def readings(view: View) -> list[DeviceReading]:
     """What changes: free memory, heat, and the limit of power; empty without the library."""
+    if _kept_away(view):
+        return []
     try:
         with _library(view) as nvml:
             return [_reading(nvml, i, card) for i, card in enumerate(_cards(view, nvml))] if nvml else []
     except NvmlError:
         return []
+
+
+def _kept_away(view: View) -> bool:
+    return view.env.get("NVIDIA_VISIBLE_DEVICES") in {"none", "void"}
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from pathlib import Path
 from earwitness.hardware.probe.nvml import Nvml, load
 from earwitness.hardware.probe.windows import Windows
 
-LIMIT = 1 << 20
-"""No more of a file is read; 256 processors describe themselves in half of it."""
+LIMIT = 8 << 20
+"""No more of a file is read; two thousand processors describe themselves in half of it."""
 
 TIMEOUT_S = 2.0
 
@@ -49,7 +49,7 @@ class View:
     system: str = field(default_factory=platform.system)
     release: str = field(default_factory=platform.release)
     architecture: str = field(default_factory=platform.machine)
-    processor: str = field(default_factory=platform.processor)
+    processor: str = field(default_factory=lambda: os.environ.get("PROCESSOR_IDENTIFIER", ""))  # Windows sets it
     cpus: frozenset[int] = field(default_factory=_allowed)
     logical: int = field(default_factory=lambda: os.cpu_count() or 1)
     env: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -91,18 +91,21 @@ class View:
         except OSError:
             return False
 
-    def owner(self, path: Path) -> str:
-        """The group that owns a node: its name, or its number where it has none here, as in containers."""
+    def owner(self, path: Path) -> tuple[str, int]:
+        """The group that owns a node: its name, or its number where it has none here, as in containers; its number.
+
+        `root`, 0 where that can't be found out.
+        """
         try:
             gid = path.stat().st_gid
         except OSError:
-            return "render"
+            return "root", 0
         try:
             import grp
 
-            return grp.getgrgid(gid).gr_name
+            return grp.getgrgid(gid).gr_name, gid
         except (ImportError, KeyError, OSError):
-            return str(gid)
+            return str(gid), gid
 
 
 def whole(text: str) -> int | None:
