@@ -22,12 +22,14 @@ class Hub:
 
     files: dict[str, bytes]
     repo: str = "someone/whisper-micro"
+    commit: str = COMMIT
     address: str = ""
     gated: bool = False
     break_at: int | None = None
     """Bytes of a large file after which the connection ends, once."""
     lie: bool = False
     """Announce a checksum that the weights do not have."""
+    tags: list[str] = field(default_factory=list)
     sent: dict[str, int] = field(default_factory=dict)
     """Bytes of each file that went out."""
 
@@ -76,7 +78,7 @@ class _Door(BaseHTTPRequestHandler):
             self._known(found["repo"], self._info)
         elif found := re.fullmatch(rf"/api/models/{REPO}/tree/[^/]+", path):
             self._known(found["repo"], self._tree)
-        elif found := re.fullmatch(rf"/{REPO}/resolve/[^/]+/(?P<name>[^/]+)", path):
+        elif found := re.fullmatch(rf"/{REPO}/resolve/[^/]+/(?P<name>.+)", path):
             name = found["name"]
             self._known(found["repo"], lambda: self._file(name, body=body))
         else:
@@ -94,9 +96,8 @@ class _Door(BaseHTTPRequestHandler):
         files = [
             {"rfilename": n, "size": len(b), "blobId": "x", "lfs": self._lfs(n)} for n, b in self.its.files.items()
         ]
-        self._json(
-            {"id": self.its.repo, "sha": COMMIT, "siblings": files, "tags": [], "private": False, "downloads": 0}
-        )
+        told = {"id": self.its.repo, "sha": self.its.commit, "siblings": files, "tags": self.its.tags}
+        self._json(told | {"private": False, "downloads": 0})
 
     def _tree(self) -> None:
         self._json(
@@ -107,7 +108,7 @@ class _Door(BaseHTTPRequestHandler):
         )
 
     def _lfs(self, name: str) -> dict[str, object] | None:
-        if not name.endswith(".safetensors"):
+        if not name.endswith((".safetensors", ".bin")):
             return None
         size, sha256 = len(self.its.files[name]), self.its.sha256(name)
         return {"sha256": sha256, "oid": sha256, "size": size, "pointerSize": 134}
@@ -117,7 +118,7 @@ class _Door(BaseHTTPRequestHandler):
         start = int(found[1]) if (found := re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))) else 0
         headers = {
             "ETag": f'"{self.its.sha256(name)}"',
-            "X-Repo-Commit": COMMIT,
+            "X-Repo-Commit": self.its.commit,
             "Accept-Ranges": "bytes",
             "Content-Length": str(len(whole) - start),
         }

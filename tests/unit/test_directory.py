@@ -32,6 +32,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("whisper-base", "ctranslate2", "int8", "ctranslate2/whisper-base/int8"),
         ("whisper-base.en", "ggml", "q5_0", "ggml/ggml-base.en-q5_0.bin"),
         ("whisper-large-v3-turbo", "ggml", "f16", "ggml/ggml-large-v3-turbo.bin"),
+        ("distil-large-v3", "ggml", "q8_0", "ggml/distil-large-v3-q8_0.bin"),
         ("whisper-base", "base", "", "base/whisper-base"),
     ],
 )
@@ -46,6 +47,28 @@ def test_every_model_has_its_place(tmp_path: Path, model: str, form: str, precis
         for name in ("model.bin", "config.json"):
             (found / name).touch()
     assert directory.scan(tmp_path) == (Stored(model, form, precision, found),)
+
+
+def test_what_lies_beside_ggml_files_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "ggml").mkdir()
+    for name in ("ggml-base-encoder-openvino.bin", "ggml-base-encoder-openvino.xml", ".ggml-x.bin", "notes.txt"):
+        (tmp_path / "ggml" / name).touch()
+    assert directory.scan(tmp_path) == ()
+
+
+def test_a_format_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = directory.Format(("int4",), ("weights.safetensors", "config.json"), ("weights.safetensors",))
+    monkeypatch.setitem(directory.FORMATS, "other", row)
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("weights.safetensors", "config.json", "train.py"):
+        (source / name).write_text("{}")
+    found = bring.copied(source, tmp_path, name="whisper-x", precision="int4")
+    assert directory.scan(tmp_path) == (found,)
+    assert found.path == tmp_path / "other" / "whisper-x" / "int4"
+    assert sorted(directory.contents(found.path)) == ["config.json", "weights.safetensors"]
+    with pytest.raises(BadInput, match="does not say its precision"):
+        bring.copied(source, tmp_path, name="whisper-y")
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "Whisper", ".hidden", "x" * 90, "line\nbreak"])
@@ -161,6 +184,11 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
         convert(folder, tmp_path / "models", model="x", form="ggml", precision=None)
 
 
+def test_a_precision_that_is_read_but_not_written_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="nothing here writes ggml in q5_1"):
+        convert(whisper.MODEL, tmp_path / "models", model="x", form="ggml", precision="q5_1")
+
+
 def test_weights_that_do_not_fit_the_config_are_refused(tmp_path: Path) -> None:
     folder = _copy(tmp_path)
     config = folder / "config.json"
@@ -208,6 +236,33 @@ def test_a_whole_ggml_file_keeps_its_name_and_precision(root: Path, tmp_path: Pa
     found = bring.copied(root / "ggml" / "ggml-micro.bin", tmp_path, name=None)
     assert found.name == "whisper-micro/ggml-f16"
     assert found.path.read_bytes() == (root / "ggml" / "ggml-micro.bin").read_bytes()
+
+
+def test_a_ctranslate2_folder_says_its_precision(root: Path, tmp_path: Path) -> None:
+    folder = root / "ctranslate2" / "whisper-micro"
+    assert bring.copied(folder / "int8", tmp_path, name="x").name == "x/ctranslate2-int8"
+    assert bring.copied(folder / "float32", tmp_path, name="x").name == "x/ctranslate2-float32"
+    with pytest.raises(BadInput, match="is float32, not int8"):
+        bring.copied(folder / "float32", tmp_path, name="y", precision="int8")
+
+
+@pytest.mark.parametrize("size", [0, 20, 1000, 1_000_000, -1])
+def test_a_ctranslate2_folder_cut_short_is_refused(root: Path, tmp_path: Path, size: int) -> None:
+    shutil.copytree(root / "ctranslate2" / "whisper-micro" / "int8", tmp_path / "short")
+    weights = tmp_path / "short" / "model.bin"
+    whole = weights.read_bytes()
+    weights.unlink()
+    weights.write_bytes(whole[:size])
+    with pytest.raises(BadInput):
+        bring.copied(tmp_path / "short", tmp_path / "models", name="x")
+
+
+def test_a_model_that_wants_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    folder = _copy(tmp_path)
+    config = folder / "config.json"
+    config.write_text(config.read_text().replace("{", '{"auto_map": {"AutoModel": "modeling.Mine"},', 1))
+    with pytest.raises(BadInput, match="code of its own"):
+        bring.copied(folder, tmp_path / "models", name="x")
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:

@@ -1,19 +1,27 @@
 """Brings models into the model directory, and finds them there by name."""
 
-import shutil
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
-from earwitness.engines.whisper import ggml
 from earwitness.errors import BadInput, NotFound, UnknownModel
-from earwitness.models import directory
-from earwitness.models.convert import checkpoint
-from earwitness.models.directory import GGML, Stored
+from earwitness.models import blobs, directory, known, looks, manifest
+from earwitness.models.directory import Stored
+from earwitness.models.manifest import Origin
 
-KEPT = ("*.json", "*.safetensors", "*.txt", "*.md", "LICENSE*")
-"""Files of a checkpoint that are copied; pickled weights and code are not."""
+TEXTS = ("*.json", "*.txt", "*.md", "LICENSE*")
+"""Files that are copied beside the weights; code, pickles and what else lies there are not."""
 
 
-def copied(source: Path, root: Path, *, name: str | None, precision: str = "", replace: bool = False) -> Stored:
+def copied(
+    source: Path,
+    root: Path,
+    *,
+    name: str | None,
+    precision: str = "",
+    replace: bool = False,
+    origin: Origin | None = None,
+) -> Stored:
     """Copy a model into the directory, whole or not at all, after a look at whether it is whole itself.
 
     Raises NotFound where there is none, BadInput for one that is broken, of another kind, or there already,
@@ -22,34 +30,55 @@ def copied(source: Path, root: Path, *, name: str | None, precision: str = "", r
     if not source.exists():
         raise NotFound(f"there is nothing at {source}", remedy="Give a folder or a file on this machine.")
     form = directory.kind_of(source)
-    model = name or source.resolve().name.lower()
-    if form == "ggml":
-        ggml.look(source)
-        told = GGML.fullmatch(source.name)
-        model = name or (f"{directory.FAMILY}{told['name']}" if told else source.stem)
-        precision = precision or (told["precision"] if told and told["precision"] else "f16")
-    elif form == "base":
-        checkpoint.read(source)
-    elif not precision:
-        raise BadInput(f"{source.name} does not say its precision", remedy="Add --precision, such as --precision int8.")
-    target = directory.place(root, model, form, precision)
-    with directory.making(target, replace=replace) as made:
+    target = settled(source, root, form, name=name, precision=precision)
+    sums: dict[str, str] = {}
+    told = origin or Origin("import", str(source.resolve()), licence=manifest.licence_of(source))
+    with manifest.keeping(root, target, told, replace=replace, known=sums) as made:
         if source.is_file():
-            shutil.copyfile(source, made)
-        elif form == "base":
-            made.mkdir()
-            for path in sorted({p for pattern in KEPT for p in source.glob(pattern)}):
-                shutil.copyfile(path, made / path.name)
+            sums[made.name] = blobs.copied(source, made)
         else:
-            shutil.copytree(source, made)
-    return Stored(model, form, precision, target)
+            made.mkdir()
+            for path in wanted(source, form):
+                sums[path.name] = blobs.copied(path, made / path.name)
+            completed(made, form)
+    return target
+
+
+def settled(source: Path, root: Path, form: str, *, name: str | None, precision: str = "") -> Stored:
+    """What a model will be called and where it goes, after a look at its files. Raises as `copied` does."""
+    seen = looks.look(form, source)
+    model = name or known.plain(source.resolve().name)
+    if form == "ggml":
+        told, in_name = directory.ggml_name(source.name) or (source.stem, "f16")
+        model, precision = name or known.plain(told), precision or in_name
+    elif seen and precision and not precision.startswith(seen):
+        raise BadInput(f"{source.name} is {seen}, not {precision}", remedy="Leave --precision out.")
+    elif form != "base" and not (precision or seen):
+        raise BadInput(f"{source.name} does not say its precision", remedy="Add --precision, such as --precision int8.")
+    chosen = precision or seen
+    return Stored(model, form, chosen, directory.place(root, model, form, chosen))
+
+
+def wanted(folder: Path, form: str) -> Iterator[Path]:
+    """The files of a model that are kept: texts and its format's weights."""
+    how = directory.CHECKPOINT if form == "base" else directory.FORMATS[form]
+    found = {path for pattern in (*TEXTS, *how.weights) for path in folder.glob(pattern) if path.is_file()}
+    yield from sorted(path for path in found if not path.name.startswith("."))
+
+
+def completed(folder: Path, form: str) -> None:
+    """Write what the format's engine wants and older converters left out."""
+    old, new = folder / "vocabulary.txt", folder / "vocabulary.json"
+    if form == "ctranslate2" and old.is_file() and not new.is_file():
+        new.write_text(json.dumps(old.read_text("utf-8").splitlines()), "utf-8")
+        old.unlink()
 
 
 def stored(root: Path, name: str) -> Stored:
     """A model of the directory by its full name, or by its own name where it is there once. Raises UnknownModel."""
-    wanted = name.strip().lower()
-    found = [s for s in directory.scan(root) if wanted in (s.name, s.model)]
-    exact = [s for s in found if s.name == wanted]
+    asked = name.strip().lower()
+    found = [s for s in directory.scan(root) if asked in (s.name, s.model)]
+    exact = [s for s in found if s.name == asked]
     if len(exact or found) == 1:
         return (exact or found)[0]
     if found:

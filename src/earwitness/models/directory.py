@@ -1,12 +1,12 @@
 """The model directory: one folder for all engines and nodes, which may be mounted read-only.
 
-    ctranslate2/whisper-base/int8/    a folder a precision
-    onnx/whisper-base/int8/           the same; openvino/ and mlx/ too
+    ctranslate2/whisper-base/int8/    a folder a precision; onnx/, openvino/ and mlx/ too
     ggml/ggml-base-q5_0.bin           whisper.cpp's own names; f16 where none is named
     base/whisper-base/                the checkpoint that the others were made from
+    blobs/sha256/ab/abcdef…           what models share, once, by its content (see `blobs`)
 
 What is written appears whole or not at all: it is made beside its place and put there in one step. A name that begins
-with a dot is such a thing in the making. Loads nothing.
+with a dot is such a thing in the making, or what is known of a model (see `manifest`). Loads nothing.
 """
 
 import re
@@ -19,28 +19,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from earwitness.engines.whisper.ggml import MAGIC
-from earwitness.errors import BadInput, StorageFailed
+from earwitness.errors import BadInput, EarwitnessError, StorageFailed
 from earwitness.types import ModelFiles
 
-PRECISIONS = {
-    "ctranslate2": ("int8", "float32", "float16", "int8_float32", "int8_float16"),
-    "onnx": ("int8", "float32"),
-    "openvino": ("int8", "float16", "float32"),
-    "mlx": ("float16", "float32"),
-    "ggml": ("q5_0", "q8_0", "f16", "f32"),
-}
-"""By format, in the order in which they are preferred until they are measured."""
 
-FOLDERS = {
-    "ctranslate2": ("model.bin", "vocabulary.json"),
-    "onnx": ("decoder.onnx", "encoder.onnx"),
-    "openvino": ("decoder.xml", "encoder.xml"),
-    "mlx": ("weights.safetensors", "config.json"),
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a format lies in the directory.
+
+    `precisions` are in the order in which they are preferred until they are measured. A model is a folder that holds
+    all files of `holds`, the weights first, or one file where there are none. `weights` are patterns of the files that
+    are kept of such a folder, beside texts.
+    """
+
+    precisions: tuple[str, ...]
+    holds: tuple[str, ...] = ()
+    weights: tuple[str, ...] = ()
+
+
+FORMATS = {
+    "ctranslate2": Format(
+        ("int8", "float32", "float16", "int8_float32", "int8_float16"), ("model.bin", "config.json"), ("model.bin",)
+    ),
+    "onnx": Format(("int8", "float32"), ("decoder.onnx", "encoder.onnx"), ("*.onnx", "*.data")),
+    "openvino": Format(("int8", "float16", "float32"), ("decoder.bin", "decoder.xml", "encoder.xml"), ("*.bin", "*.xml")),
+    "mlx": Format(("float16", "float32"), ("weights.safetensors", "config.json"), ("weights.safetensors",)),
+    "ggml": Format(("q5_0", "q8_0", "f16", "f32", "q5_1", "q4_1", "q4_0")),
 }
-"""Formats that are a folder a precision, and files by which one is known."""
+"""By the folder's name. One line makes a format known to list, import, verify, export and rm."""
+
+CHECKPOINT = Format((), ("config.json",), ("model.safetensors", "model-*-of-*.safetensors"))
+"""Format `base`, which has no precisions."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,80}")
-GGML = re.compile(r"ggml-(?P<name>.+?)(?:-(?P<precision>q\d_\d|f16|f32))?\.bin")
+GGML = re.compile(
+    r"(?P<ours>ggml-)?(?P<name>.+?)(?:-(?P<precision>q\d_\d|f16|f32))?(?<!-encoder-openvino)\.bin", re.IGNORECASE
+)
+"""whisper.cpp calls Whisper base `ggml-base`; a name without `ggml-` is the model's own."""
 FAMILY = "whisper-"
 
 
@@ -66,8 +81,7 @@ class Stored:
     @property
     def size(self) -> int:
         """Bytes on disk."""
-        within = [self.path] if self.path.is_file() else [p for p in self.path.rglob("*") if p.is_file()]
-        return sum(path.stat().st_size for path in within)
+        return sum(path.stat().st_size for path in contents(self.path).values())
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -75,10 +89,25 @@ class Stored:
         return ("en",) if self.model.endswith(".en") else ()
 
 
+def contents(path: Path) -> dict[str, Path]:
+    """The files of a model by their names within it; hidden ones are no part of it."""
+    if path.is_file():
+        return {path.name: path}
+    found = {p.relative_to(path): p for p in sorted(path.rglob("*")) if p.is_file()}
+    return {name.as_posix(): p for name, p in found.items() if not any(part.startswith(".") for part in name.parts)}
+
+
+def beside(path: Path, what: str) -> Path:
+    """Where something that is known of the model at `path` is kept: in its folder, or beside its file."""
+    return path / f".{what}.json" if path.is_dir() else path.with_name(f".{path.name}.{what}.json")
+
+
 def scan(root: Path) -> tuple[Stored, ...]:
     """What is in the directory, by name, the preferred precision of a format first. A missing directory is empty."""
-    folders = (s for form, (needed, *_) in FOLDERS.items() for s in _folders(root, form, needed))
-    found = [*folders, *_files(root / "ggml"), *_checkpoints(root / "base")]
+    found = [*_files(root / "ggml"), *_checkpoints(root / "base")]
+    for form, how in FORMATS.items():
+        if how.holds:
+            found += _folders(root / form, how)
     return tuple(sorted(found, key=lambda s: (s.model, s.format, _rank(s), s.precision)))
 
 
@@ -90,14 +119,15 @@ def place(root: Path, model: str, form: str, precision: str) -> Path:
         )
     if form == "base":
         return root / form / model
-    known = PRECISIONS.get(form)
-    if known is None:
-        raise BadInput(f"there is no format {form!r}", remedy=f"The formats are: {', '.join(PRECISIONS)}.")
-    if precision not in known:
-        raise BadInput(f"{form} knows no precision {precision!r}", remedy=f"It knows: {', '.join(known)}.")
+    how = FORMATS.get(form)
+    if how is None:
+        raise BadInput(f"there is no format {form!r}", remedy=f"The formats are: {', '.join(FORMATS)}.")
+    if precision not in how.precisions:
+        raise BadInput(f"{form} knows no precision {precision!r}", remedy=f"It knows: {', '.join(how.precisions)}.")
     if form == "ggml":
         suffix = "" if precision == "f16" else f"-{precision}"
-        return root / form / f"ggml-{model.removeprefix(FAMILY)}{suffix}.bin"
+        named = f"ggml-{model.removeprefix(FAMILY)}" if model.startswith(FAMILY) else model
+        return root / form / f"{named}{suffix}.bin"
     return root / form / model / precision
 
 
@@ -105,8 +135,8 @@ def place(root: Path, model: str, form: str, precision: str) -> Path:
 def making(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """A path beside `target` to make it at; it takes its place when the block ends well, and is gone when it does not.
 
-    Raises BadInput where the target is there already and `replace` is not set, StorageFailed where nothing can be
-    written.
+    What else is made beside that path comes along. Raises BadInput where the target is there already and `replace` is
+    not set, StorageFailed where nothing can be written.
     """
     if target.exists() and not replace:
         raise BadInput(f"{target.name} is there already", remedy="Remove it first, or say --replace.")
@@ -118,13 +148,36 @@ def making(target: Path, *, replace: bool = False) -> Iterator[Path]:
     made = held / target.name
     try:
         yield made
-        if target.is_dir():
-            target.rename(held / "old")
-        made.replace(target)
+        _put(made, target, held / "old")
     except OSError as error:
+        if isinstance(error, EarwitnessError):
+            raise
         raise StorageFailed(f"{target} can't be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(held, ignore_errors=True)
+
+
+def _put(made: Path, target: Path, old: Path) -> None:
+    if target.is_dir():
+        target.rename(old)
+    try:
+        made.replace(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
+    if target.is_file():
+        _forget(target)
+    for extra in made.parent.iterdir():
+        if extra != old:
+            extra.replace(target.with_name(extra.name))
+
+
+def _forget(path: Path) -> None:
+    """Remove what is kept beside a file."""
+    for known in path.parent.iterdir():
+        if known.name.startswith(f".{path.name}.") and known.suffix == ".json":
+            known.unlink()
 
 
 def remove(stored: Stored) -> None:
@@ -134,6 +187,7 @@ def remove(stored: Stored) -> None:
             shutil.rmtree(stored.path)
         else:
             stored.path.unlink()
+            _forget(stored.path)
         for folder in (stored.path.parent, stored.path.parent.parent):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
@@ -142,34 +196,42 @@ def remove(stored: Stored) -> None:
 
 
 def kind_of(path: Path) -> str:
-    """Which format a folder or file is: `base`, `ggml` or one of `FOLDERS`. Raises BadInput for anything else."""
+    """Which format a folder or file is: `base` or one of `FORMATS`. Raises BadInput for anything else."""
     if path.is_file():
         with path.open("rb") as file:
             if file.read(4) == struct.pack("<i", MAGIC):
                 return "ggml"
     else:
-        for form, needed in FOLDERS.items():
-            if all((path / name).is_file() for name in needed):
+        for form, how in FORMATS.items():
+            if how.holds and all((path / name).is_file() for name in how.holds):
                 return form
         if (path / "config.json").is_file():
             return "base"
     raise BadInput(
         f"{path.name} is no model that Earwitness knows",
-        remedy="Give a checkpoint with config.json and model.safetensors, a GGML file, or what `models convert` made.",
+        remedy="Give a checkpoint with config.json and model.safetensors, a CTranslate2 folder, or a GGML file.",
     )
 
 
-def _folders(root: Path, form: str, needed: str) -> Iterator[Stored]:
-    for path in _entries(root / form):
+def ggml_name(file: str) -> tuple[str, str] | None:
+    """The model and the precision in the name of a GGML file; None for another file."""
+    told = GGML.fullmatch(file)
+    if told is None:
+        return None
+    return f"{FAMILY if told['ours'] else ''}{told['name']}", (told["precision"] or "f16").lower()
+
+
+def _folders(root: Path, how: Format) -> Iterator[Stored]:
+    for path in _entries(root):
         for inner in _entries(path):
-            if (inner / needed).is_file():
-                yield Stored(path.name, form, inner.name, inner)
+            if (inner / how.holds[0]).is_file():
+                yield Stored(path.name, root.name, inner.name, inner)
 
 
 def _files(root: Path) -> Iterator[Stored]:
     for path in _entries(root):
-        if told := GGML.fullmatch(path.name):
-            yield Stored(f"{FAMILY}{told['name']}", "ggml", told["precision"] or "f16", path)
+        if told := ggml_name(path.name):
+            yield Stored(told[0], "ggml", told[1], path)
 
 
 def _checkpoints(root: Path) -> Iterator[Stored]:
@@ -186,5 +248,5 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _rank(stored: Stored) -> int:
-    known = PRECISIONS.get(stored.format, ())
+    known = FORMATS[stored.format].precisions if stored.format in FORMATS else ()
     return known.index(stored.precision) if stored.precision in known else len(known)

@@ -1,32 +1,33 @@
-"""Fetches checkpoints from a hub that speaks Hugging Face's protocol, resuming and checking what comes.
+"""Fetches models from a hub that speaks Hugging Face's protocol, resuming and checking what comes.
 
-Only safetensors, JSON and licence files are asked for. What is half there stays in a hidden folder of the model
-directory, so that the next try goes on with it; the model appears when all of it is there and sound.
+Only weights in safe formats, JSON and licence files are asked for. What is half there stays in a hidden folder of the
+model directory, so that the next try goes on with it; the model appears when all of it is there and sound.
 
 Source: huggingface_hub 1 and 2, `HfApi.model_info` and `snapshot_download`. A token is taken from HF_TOKEN or from
 `hf auth login`, as that library does.
 """
 
-import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 from earwitness.errors import BadInput, EarwitnessError, HubFailed, Missing, NotFound, StorageFailed
-from earwitness.models import directory
+from earwitness.models import blobs, bring, directory, known, manifest
 from earwitness.models.convert import checkpoint
 from earwitness.models.directory import Stored
+from earwitness.models.manifest import Origin
 
-WANTED = ("*.json", "*.safetensors", "LICENSE*", "README.md")
+TEXTS = ("*.json", "vocabulary.txt", "LICENSE*", "README.md")
 CACHE = ".cache"
 """What the library keeps beside the files to know how far it is."""
 
 
 def repository(name: str) -> str:
-    """The repository of a model's name: OpenAI's for `whisper-base` and the like, else the name itself."""
+    """The repository of a model's name: that of a known Whisper by any of its names, else the name itself."""
+    if found := known.find(name):
+        return found.repository
     if "/" in name:
         return name
     return f"{'distil-whisper' if name.startswith('distil-') else 'openai'}/{name}"
@@ -36,16 +37,19 @@ def pull(
     name: str,
     root: Path,
     *,
+    file: str | None = None,
     model: str | None = None,
     revision: str | None = None,
     endpoint: str | None = None,
     replace: bool = False,
 ) -> Stored:
-    """Fetch a checkpoint into the model directory `root`, as `base`; one that is there already is left alone.
+    """Fetch a model into the model directory `root`; one that is there already is left alone.
 
     Args:
-        name: `whisper-base`, or `owner/name` on the hub.
+        name: `whisper-base` or another name of a known one, or `owner/name` on the hub: a checkpoint, or a model in
+            CTranslate2's format.
         root: the model directory.
+        file: one file of the repository instead, in GGML.
         model: what to call it; the repository's own name if left out.
         revision: a branch, tag or commit; the main branch if left out.
         endpoint: the hub's address; HF_ENDPOINT or huggingface.co if left out.
@@ -60,46 +64,104 @@ def pull(
     except ImportError as error:
         raise Missing("huggingface_hub is not installed: pip install 'earwitness[whisper]'") from error
     repo = repository(name)
-    target = directory.place(root, model or repo.split("/")[-1].lower(), "base", "")
-    found = Stored(target.name, "base", "", target)
-    partial = target.with_name(f".{target.name}.part")
+    source = f"{repo}/{file}" if file else repo
+    told = directory.ggml_name(Path(file).name) if file else None
+    called = model or known.plain(told[0] if told else repo.split("/")[-1])
+    directory.place(root, called, "base", "")  # a name that is none is refused before anything is asked
+    if revision is None and not replace and (here := _here(root, called, source)):
+        return here
     with _told(repo):
+        api = HfApi(endpoint=endpoint)
+        info = api.model_info(repo, revision=revision, files_metadata=True)
+        sums = {s.rfilename: s.lfs.sha256 if s.lfs else "" for s in info.siblings or ()}
+        form, files = _wanted(repo, tuple(sums), file)
+        partial = root / form / f".{called}.part"
         partial.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_name(f".{target.name}.lock")):  # whoever comes second finds it done
-            if target.exists() and not replace:
-                return found
-            _fetch(HfApi(endpoint=endpoint), repo, revision, partial)
-            try:
-                checkpoint.read(partial)
-            except EarwitnessError:
-                shutil.rmtree(partial)  # it came whole and will not do: nothing to go on with
-                raise
-            with directory.making(target, replace=replace) as made:
-                shutil.rmtree(partial / CACHE, ignore_errors=True)
-                partial.rename(made)
+        with FileLock(partial.with_suffix(".lock")):  # whoever comes second finds it done
+            if not replace and (here := _here(root, called, source, form=form, revision=info.sha)):
+                return here
+            licence = next((t.removeprefix("license:") for t in info.tags or () if t.startswith("license:")), "")
+            origin = Origin("pull", f"{api.endpoint}/{source}", info.sha or "", licence)
+            api.snapshot_download(repo, revision=info.sha, local_dir=partial, allow_patterns=files)
+            return _kept(root, partial, form, called, {each: sums[each] for each in files}, origin, replace=replace)
+
+
+def _here(root: Path, model: str, source: str, *, form: str = "", revision: str | None = None) -> Stored | None:
+    """What is there already: pulled from the same place, or a checkpoint of that name. Raises BadInput for another."""
+    for stored in directory.scan(root):
+        kept = manifest.read(stored) if stored.model == model else None
+        pulled = kept is not None and kept.origin.how == "pull"
+        if kept and pulled and kept.origin.source.endswith(f"/{source}"):
+            if revision and kept.origin.revision != revision:
+                raise BadInput(
+                    f"{stored.name} is there in revision {kept.origin.revision[:12]}",
+                    remedy="Say --replace to fetch another.",
+                )
+            return stored
+        if stored.model == model and stored.format == form == "base":
+            if kept and pulled:
+                raise BadInput(
+                    f"{stored.name} is there and came from {kept.origin.source}",
+                    remedy="Give this one another --name, or say --replace.",
+                )
+            return stored
+    return None
+
+
+def _wanted(repo: str, names: tuple[str, ...], file: str | None) -> tuple[str, list[str]]:
+    """The format of what a repository has, and the files to fetch: no second copy of weights, no code, no pickles."""
+    if file is not None:
+        if file not in names:
+            has = ", ".join(_ggml(names)) or "no GGML files"
+            raise NotFound(f"{repo} has no file {file}", remedy=f"It has: {has}.")
+        return "ggml", [file]
+    top = [name for name in names if "/" not in name]
+    texts = [name for name in top if any(fnmatch(name, pattern) for pattern in TEXTS)]
+    if checkpoint.INDEX in top:
+        return "base", texts + [name for name in top if fnmatch(name, "model-*-of-*.safetensors")]
+    if checkpoint.WEIGHTS in top:
+        return "base", [*texts, checkpoint.WEIGHTS]
+    for form, how in directory.FORMATS.items():
+        if how.holds and set(how.holds) <= set(top):
+            return form, texts + [name for name in top if any(fnmatch(name, pattern) for pattern in how.weights)]
+    if single := _ggml(names):
+        raise BadInput(f"{repo} has several models", remedy=f"Add --file, one of: {', '.join(single)}.")
+    raise BadInput(f"{repo} has no safetensors", remedy="Take a revision that has model.safetensors.")
+
+
+def _ggml(names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if name.startswith("ggml-") and name.endswith(".bin")]
+
+
+def _kept(
+    root: Path, partial: Path, form: str, model: str, sums: Mapping[str, str], origin: Origin, *, replace: bool
+) -> Stored:
+    """Put what was fetched into the directory, once its checksums and a look at it say that it is sound."""
+    found = {name: _checked(partial / name, expected) for name, expected in sums.items()}
+    source = partial / next(iter(sums)) if form == "ggml" else partial
+    try:
+        target = bring.settled(source, root, form, name=model)
+    except EarwitnessError:
+        shutil.rmtree(partial)  # it came whole and will not do: nothing to go on with
+        raise
+    if form == "ggml":
+        found = {target.path.name: found[next(iter(sums))]}
+    with manifest.keeping(root, target, origin, replace=replace, known=found) as made:
+        shutil.rmtree(partial / CACHE, ignore_errors=True)
+        source.rename(made)
+        if form != "ggml":
+            bring.completed(made, form)
+    shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def _checked(path: Path, expected: str) -> str:
+    """The SHA-256 of a file, which is the hub's; one that differs is removed, so that the next try fetches it anew."""
+    found = blobs.digest(path)
+    if expected and found != expected:
+        path.unlink()
+        raise HubFailed(f"{path.name} came broken: its checksum is not the hub's", remedy="Pull it again.")
     return found
-
-
-def _fetch(api: Any, repo: str, revision: str | None, folder: Path) -> None:
-    """All wanted files of one commit, several at a time, each with its bar, and compare their checksums."""
-    info = api.model_info(repo, revision=revision, files_metadata=True)
-    wanted = {f.rfilename: f.lfs for f in info.siblings or () if any(fnmatch(f.rfilename, p) for p in WANTED)}
-    if not any(file.endswith(".safetensors") for file in wanted):
-        raise BadInput(f"{repo} has no safetensors", remedy="Take a revision that has model.safetensors.")
-    api.snapshot_download(repo, revision=info.sha, local_dir=folder, allow_patterns=list(wanted))
-    for file, kept in wanted.items():
-        _check(folder / file, kept.sha256 if kept else None)
-
-
-def _check(path: Path, expected: str | None) -> None:
-    """Compare a file with the hub's SHA-256; one that differs is removed, so that the next try fetches it anew."""
-    if expected is None:
-        return
-    with path.open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() == expected:
-            return
-    path.unlink()
-    raise HubFailed(f"{path.name} came broken: its checksum is not the hub's", remedy="Pull it again.")
 
 
 @contextmanager

@@ -6,11 +6,14 @@ puts what they make into the model directory. They know no engine.
 
 from pathlib import Path
 
-from earwitness.models import directory
+from earwitness.errors import BadInput
+from earwitness.models import directory, manifest
 from earwitness.models.directory import Stored
+from earwitness.models.manifest import Origin
 
 DEFAULTS = {"ctranslate2": "int8", "ggml": "q5_0", "onnx": "int8", "openvino": "int8", "mlx": "float16"}
-"""The precision of a format where none is told."""
+TOOLS = {"ctranslate2": ("ctranslate2",), "onnx": ("onnx",), "openvino": ("onnx", "openvino")}
+"""The precision of a format where none is told; the packages that have a part in what comes out."""
 
 
 def convert(source: Path, root: Path, *, model: str, form: str, precision: str | None, replace: bool = False) -> Stored:
@@ -22,9 +25,11 @@ def convert(source: Path, root: Path, *, model: str, form: str, precision: str |
     from earwitness.models.convert import checkpoint, ctranslate2, ggml, mlx, onnx, openvino
 
     chosen = precision or DEFAULTS.get(form, "")
-    target = directory.place(root, model, form, chosen)
+    target = Stored(model, form, chosen, directory.place(root, model, form, chosen))
+    if form == "ggml" and chosen not in ggml.FILE_TYPES:
+        raise BadInput(f"nothing here writes {form} in {chosen}", remedy=f"Choose one of {', '.join(ggml.FILE_TYPES)}.")
     found = checkpoint.read(source)
-    with directory.making(target, replace=replace) as made:
+    with manifest.keeping(root, target, _origin(source, form), replace=replace) as made:
         if form == "ggml":
             ggml.write(found, made, chosen)
         else:
@@ -36,4 +41,12 @@ def convert(source: Path, root: Path, *, model: str, form: str, precision: str |
                 "openvino": openvino.write,
             }
             folder[form](found, made, chosen)
-    return Stored(model, form, chosen, target)
+    return target
+
+
+def _origin(source: Path, form: str) -> Origin:
+    """Where what is made of the checkpoint in `source` comes from."""
+    known = manifest.read(Stored(source.name, "base", "", source))
+    revision, licence = (known.origin.revision, known.origin.licence) if known else ("", manifest.licence_of(source))
+    tools = tuple(map(manifest.tool, TOOLS.get(form, ())))
+    return Origin("convert", f"{source.name}/base" if known else str(source), revision, licence, tools)
