@@ -4,12 +4,14 @@ What is to be done with a recording is a Recipe, not a setting; what an engine w
 """
 
 import os
+import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,6 +25,7 @@ from earwitness.errors import BadInput, StorageFailed
 
 TOML = "earwitness.toml"
 PREFIX = "EARWITNESS_"
+ALIAS = re.compile(r"[a-z0-9][a-z0-9._:-]{0,80}")
 NOT_SETTINGS = ("EARWITNESS_REFERENCE_DATA", "EARWITNESS_BENCH_WHISPER")
 """Names that tests and benchmarks read."""
 
@@ -42,6 +45,8 @@ class Settings(BaseSettings):
     """Folder for everything that is kept."""
     models: Path | None = None
     """Folder of the models, which may be read-only and shared; `models` in the home folder where none is named."""
+    aliases: Mapping[str, str] = Field(default_factory=dict)
+    """Other names for models, such as whisper-1 for whisper-base; they go before all others."""
     host: str = "127.0.0.1"
     """Address the server listens on. Anything but loopback needs an API key."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -66,6 +71,20 @@ class Settings(BaseSettings):
     """One JSON object a line, or text for people."""
     allowed_hosts: tuple[str, ...] = ()
     """Names under which the server may be called; empty means any once a key is set, loopback names without one."""
+
+    @field_validator("aliases")
+    @classmethod
+    def _names(cls, aliases: Mapping[str, str]) -> Mapping[str, str]:
+        """Small letters; an alias is one word, and leads to a model rather than to another alias."""
+        found = {alias.strip().lower(): name.strip().lower() for alias, name in aliases.items()}
+        for alias, name in found.items():
+            if not ALIAS.fullmatch(alias):
+                raise ValueError(f"{alias!r} is no name for a model")
+            if name in found or not name:
+                raise ValueError(f"{alias} leads to {name or 'nothing'}, which is no model")
+        if len(found) < len(aliases):
+            raise ValueError("an alias is there twice")
+        return found
 
     @property
     def models_folder(self) -> Path:
@@ -109,7 +128,7 @@ def load(**given: object) -> Settings:
     except SettingsError as error:
         raise BadInput(
             f"a setting in the environment cannot be read: {error}",
-            remedy="""Write lists as JSON, such as EARWITNESS_ALLOWED_HOSTS='["one.example"]'.""",
+            remedy="""Write lists and tables as JSON, such as EARWITNESS_ALLOWED_HOSTS='["one.example"]'.""",
         ) from error
     except ValueError as error:
         raise BadInput(f"{TOML} cannot be read: {error}", remedy=f"Correct {default_home() / TOML}.") from error

@@ -37,7 +37,7 @@ class Kit:
         self._broken: dict[Plan, tuple[float, str]] = {}
         self.machine: Machine = probe.machine()
         self.power = Watch(settings.power, probe.readings, clock=clock)
-        self.catalog = Catalog(settings.models_folder)
+        self.catalog = Catalog(settings.models_folder, settings.aliases)
         self.engines: Plugins[Spec] = Plugins(ENGINES)
         self.parts: Plugins[PartSpec] = Plugins(PARTS)
         self.pool = Pool(self._load, idle_s=settings.unload_after_s)

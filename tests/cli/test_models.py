@@ -1,5 +1,6 @@
 """`earwitness models` as people use it, from a checkpoint to words."""
 
+import json
 import os
 import subprocess
 import sys
@@ -44,6 +45,28 @@ def test_the_list_shows_what_is_there_and_what_runs_it(home: Path) -> None:
     shown = earwitness(home, "models", "list").stdout
     assert "whisper-micro/ctranslate2-int8" in shown
     assert "whispercpp reads ggml models" in shown
+
+
+def test_the_known_whispers_are_listed_with_what_is_here(home: Path) -> None:
+    earwitness(home, "models", "convert", "whisper-micro", "--to", "ggml", "--name", "whisper-base")
+    shown = earwitness(home, "models", "list", "--known").stdout.splitlines()
+    line = next(line for line in shown if line.startswith("whisper-base "))
+    assert "290 MB" in line
+    assert line.rstrip().endswith("ggml-q5_0")
+    told = json.loads(earwitness(home, "models", "list", "--known", "--json").stdout)
+    assert next(k for k in told if k["name"] == "whisper-base")["here"] == ["whisper-base/ggml-q5_0"]
+    earwitness(home, "models", "rm", "whisper-base")
+
+
+def test_aliases_of_the_installation_are_listed(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARWITNESS_ALIASES", '{"whisper-1": "whisper-micro", "lost": "whisper-tiny"}')
+    shown = earwitness(home, "models", "list").stdout
+    assert "whisper-micro, whisper-1" in shown
+    assert "the alias lost leads to whisper-tiny, which is not here" in shown
+
+
+def test_what_nobody_holds_is_freed(home: Path) -> None:
+    assert earwitness(home, "models", "gc").stdout == "0.0 MB free\n"
 
 
 def test_a_path_leads_to_the_files(home: Path) -> None:

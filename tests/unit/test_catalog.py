@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from earwitness.errors import EngineFailed, Missing, UnknownModel
-from earwitness.models import catalog
+from earwitness import config
+from earwitness.errors import BadInput, EngineFailed, Missing, UnknownModel
+from earwitness.models import catalog, directory, known, stamps
 from earwitness.models.catalog import Catalog, Entry
 
 HERE = Catalog(Path("no-such-folder"))
@@ -73,3 +74,156 @@ def test_a_missing_file_or_package_is_named(entry: Entry) -> None:
         catalog.locate(entry)
     with pytest.raises(Missing, match="no_such_package"):
         catalog.locate(replace(entry, package="no_such_package"))
+
+
+# ── known Whispers ──
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("base", "whisper-base"),
+        ("Whisper-Base", "whisper-base"),
+        ("openai/whisper-base", "whisper-base"),
+        ("turbo", "whisper-large-v3-turbo"),
+        ("large-v3-turbo", "whisper-large-v3-turbo"),
+        ("base.en", "whisper-base.en"),
+        ("distil-whisper/distil-large-v3", "distil-large-v3"),
+        ("faster-whisper-base", "whisper-base"),
+        ("faster-whisper-large-v3-turbo-ct2", "whisper-large-v3-turbo"),
+        ("faster-distil-whisper-medium.en", "distil-medium.en"),
+        ("my-own", "my-own"),
+        ("faster-my-own", "faster-my-own"),
+    ],
+)
+def test_what_people_type_leads_to_a_known_whisper(typed: str, meant: str) -> None:
+    assert known.plain(typed) == meant
+
+
+def test_no_two_known_whispers_share_a_name() -> None:
+    names = [*known.names(), *(k.repository for k in known.KNOWN)]
+    assert len(set(names)) == len(names)
+    assert names == [name.lower() for name in names]
+    assert all(k.licence and k.parameters for k in known.KNOWN)
+
+
+def _stored(root: Path, *names: str) -> Catalog:
+    """A directory with GGML files of these names, which hold nothing."""
+    (root / "ggml").mkdir()
+    for name in names:
+        (root / "ggml" / name).touch()
+    return Catalog(root)
+
+
+@pytest.mark.parametrize("name", ["whisper-base", "base", "openai/whisper-base", "whisper-base/ggml-q5_0"])
+def test_a_stored_model_is_found_by_what_people_type(tmp_path: Path, name: str) -> None:
+    here = _stored(tmp_path, "ggml-base-q5_0.bin", "ggml-base.en-q5_0.bin")
+    assert [e.name for e in here.named(name)] == ["whisper-base/ggml-q5_0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("turbo", "earwitness models pull whisper-large-v3-turbo --to ctranslate2"),
+        ("whisper-smal", "earwitness models pull whisper-small --to ctranslate2"),
+        ("whisper-micr", "Did you mean whisper-micro"),
+        ("moonshine-tiny", "Did you mean moonshine-tiny-en"),
+        ("xyzzy", "earwitness models list"),
+    ],
+)
+def test_a_model_that_is_not_here_comes_with_advice(tmp_path: Path, name: str, advice: str) -> None:
+    with pytest.raises(UnknownModel, match=name) as failure:
+        _stored(tmp_path, "ggml-micro.bin").find(name)
+    assert advice in failure.value.remedy
+
+
+# ── the installation's own names ──
+def _aliased(root: Path, **aliases: str) -> Catalog:
+    _stored(root, "ggml-base-q5_0.bin", "ggml-base.en-q5_0.bin")
+    return Catalog(root, config.load(aliases={a.replace("_", "-"): n for a, n in aliases.items()}).aliases)
+
+
+def test_aliases_go_before_all_other_names(tmp_path: Path) -> None:
+    here = _aliased(tmp_path, Whisper_1="Whisper-Base", mine="whisper-base.en/ggml-q5_0", default="base.en")
+    assert [here.find(n).name for n in ("whisper-1", "MINE", "default", "base")] == [
+        "whisper-base/ggml-q5_0",
+        "whisper-base.en/ggml-q5_0",
+        "whisper-base.en/ggml-q5_0",
+        "whisper-base/ggml-q5_0",
+    ]
+
+
+def test_aliases_are_listed_where_they_lead(tmp_path: Path) -> None:
+    listed = {e.name: e.aliases for e in _aliased(tmp_path, whisper_1="whisper-base", lost="whisper-x").shown()}
+    assert listed["whisper-base/ggml-q5_0"] == ("whisper-base", "whisper-1")
+    assert "whisper-1" not in listed[catalog.DEFAULT]
+    assert not any("lost" in aliases for aliases in listed.values())
+
+
+def test_an_alias_that_leads_nowhere_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModel, match="no model whisper-small here, which 'dictation' stands for") as failure:
+        _aliased(tmp_path, dictation="whisper-small").find("dictation")
+    assert "pull whisper-small" in failure.value.remedy
+
+
+@pytest.mark.parametrize(
+    "aliases", [{"a/b": "x"}, {"": "x"}, {"a": ""}, {"a": "b", "b": "c"}, {"a": "a"}, {"a": "x", "A": "y"}]
+)
+def test_aliases_that_can_not_be_are_refused(aliases: dict[str, str]) -> None:
+    with pytest.raises(BadInput, match="aliases"):
+        config.load(aliases=aliases)
+
+
+def test_a_models_own_name_is_no_alias() -> None:
+    with pytest.raises(BadInput, match="is a model"):
+        Catalog(Path("no-such-folder"), {"moonshine-tiny-en": "whisper-base"})
+
+
+def test_aliases_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARWITNESS_ALIASES", '{"whisper-1": "whisper-base"}')
+    assert config.load().aliases == {"whisper-1": "whisper-base"}
+
+
+# ── a directory that changes ──
+def test_a_directory_that_did_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = _stored(tmp_path, "ggml-base-q5_0.bin")
+    monkeypatch.setattr(stamps, "COARSE_NS", -(10**12))  # the clock of a file system that is exact
+    here.find("base")
+    monkeypatch.setattr(directory, "scan", lambda _: pytest.fail("read again"))
+    for _ in range(3):
+        assert here.find("base").format == "ggml"
+
+
+def test_a_change_is_seen_at_once(tmp_path: Path) -> None:
+    here = _stored(tmp_path, "ggml-base-q5_0.bin")
+    assert here.find("base").size == 0
+    (tmp_path / "ggml" / "ggml-base-q5_0.bin").write_bytes(b"12345")
+    assert here.find("base").size == 5
+    (tmp_path / "ggml" / "ggml-base-q8_0.bin").touch()
+    assert len(here.named("base")) == 2
+    for path in (tmp_path / "ggml").iterdir():
+        path.unlink()
+    with pytest.raises(UnknownModel):
+        here.find("base")
+
+
+def test_a_listing_taken_right_after_a_change_is_not_trusted(tmp_path: Path) -> None:
+    _stored(tmp_path, "ggml-base-q5_0.bin")
+    found = stamps.Stamps.of(tmp_path)
+    assert not found.settled
+    assert not found.hold()
+    assert not replace(found, told={}).hold()
+
+
+def test_a_settled_listing_holds_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stored(tmp_path, "ggml-base-q5_0.bin")
+    monkeypatch.setattr(stamps, "COARSE_NS", -(10**12))
+    found = stamps.Stamps.of(tmp_path)
+    assert found.hold()
+    (tmp_path / "ggml" / "ggml-base-q5_0.bin").write_bytes(b"1")
+    assert not found.hold()
+    again = stamps.Stamps.of(tmp_path)
+    (tmp_path / "base").mkdir()
+    assert not again.hold()
+    nowhere = stamps.Stamps.of(tmp_path / "nowhere")
+    assert nowhere.hold()
+    (tmp_path / "nowhere").mkdir()
+    assert not nowhere.hold()

@@ -5,13 +5,17 @@ and loads nothing.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
-from earwitness.errors import EngineFailed, Missing, UnknownModel
-from earwitness.models import directory
+from earwitness.errors import BadInput, EngineFailed, Missing, UnknownModel
+from earwitness.models import directory, known, manifest
 from earwitness.models.directory import Stored
+from earwitness.models.stamps import Stamps
 from earwitness.types import ModelFiles
 
 DEFAULT = "moonshine-tiny-en"
@@ -36,6 +40,11 @@ class Entry:
     files: tuple[tuple[str, str, str], ...] = ()
     about: str = ""
     stored: Stored | None = None
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """The names of a stored model, in small letters: its full one, and that of the model."""
+        return (self.stored.name.lower(), self.stored.model.lower()) if self.stored else ()
 
 
 ENTRIES = (
@@ -93,21 +102,34 @@ def default() -> Entry:
 
 
 class Catalog:
-    """The models of an installation: the built-in ones and those in the folder, which is looked at each time."""
+    """The models of an installation: the built-in ones, and those in the folder as they are at each call.
 
-    def __init__(self, folder: Path) -> None:
+    `aliases` are the installation's own names for models; they go before all others.
+    """
+
+    def __init__(self, folder: Path, aliases: Mapping[str, str] = MappingProxyType({})) -> None:
         self.folder = folder
+        self.aliases = {alias.lower(): name.lower() for alias, name in aliases.items()}
+        self._seen: tuple[Stamps, tuple[Entry, ...]] | None = None
+        for alias in self.aliases:
+            if any(alias == entry.name for entry in ENTRIES):
+                raise BadInput(f"{alias} is a model and can't be an alias", remedy="Correct EARWITNESS_ALIASES.")
 
     def named(self, name: str) -> tuple[Entry, ...]:
         """All that a name may mean, the preferred one first. Raises UnknownModel.
 
-        It is a model's name or alias, which means all its formats, or the full name of one of them; capitals aside.
+        It is an alias or a model's name, which means all its formats, or the full name of one of them; capitals aside.
         """
-        wanted = name.strip().lower()
-        found = tuple(e for e in ENTRIES if wanted == e.name or wanted in e.aliases)
-        found = found or tuple(_entry(s) for s in self._stored() if wanted in (s.name.lower(), s.model.lower()))
+        asked = name.strip().lower()
+        wanted = self.aliases.get(asked, asked)
+        found = self._meant(wanted)
         if not found:
-            raise UnknownModel(f"there is no model {name!r} here", param="model")
+            leads = f", which {name!r} stands for" if asked in self.aliases else ""
+            raise UnknownModel(
+                f"there is no model {wanted if leads else repr(name)} here{leads}",
+                remedy=self._advice(wanted),
+                param="model",
+            )
         return found
 
     def find(self, name: str) -> Entry:
@@ -116,27 +138,59 @@ class Catalog:
 
     def shown(self) -> tuple[Entry, ...]:
         """What users choose from: all but the test double. The preferred format of a model has its name as an alias."""
-        stored, models = [], set[str]()
-        for one in self._stored():
-            stored.append(_entry(one, *(() if one.model in models else (one.model,))))
-            models.add(one.model)
-        return (*(e for e in ENTRIES if e.format != "fake"), *stored)
+        listed, taken = [], set(self.aliases)
+        for entry in (*(e for e in ENTRIES if e.format != "fake"), *self._stored()):
+            own = tuple(n for n in (*entry.aliases, *entry.called[1:]) if n not in taken)
+            taken |= set(own)
+            listed.append(replace(entry, aliases=own))
+        for alias, name in self.aliases.items():
+            meant = next((e.name for e in self._meant(name)), None)
+            listed = [replace(e, aliases=(*e.aliases, alias)) if e.name == meant else e for e in listed]
+        return tuple(listed)
 
-    def _stored(self) -> tuple[Stored, ...]:
-        """What is in the folder and can be loaded."""
-        return tuple(s for s in directory.scan(self.folder) if s.format != "base")
+    def _meant(self, wanted: str) -> tuple[Entry, ...]:
+        """The models of a name that is no alias of this installation."""
+        found = tuple(e for e in ENTRIES if wanted == e.name or wanted in e.aliases)
+        for spelt in (wanted, known.plain(wanted)):
+            found = found or tuple(e for e in self._stored() if spelt in e.called)
+        return found
+
+    def _stored(self) -> tuple[Entry, ...]:
+        """What is in the folder and can be loaded; the folder is read again when anything in it changed."""
+        if self._seen is None or not self._seen[0].hold():
+            stamps = Stamps.of(self.folder)
+            entries = tuple(_entry(s) for s in directory.scan(self.folder) if s.format != "base")
+            self._seen = stamps, entries
+        return self._seen[1]
+
+    def _advice(self, wanted: str) -> str:
+        """What somebody may do who asked for a model that is not here."""
+        here = [name for e in self.shown() for name in (e.name, *e.aliases)]
+        far = known.find(wanted)
+        close = known.near(wanted, (*here, *known.names())) if far is None else ()
+        if close and close[0] in here:
+            return f"Did you mean {close[0]}? `earwitness models list` shows what is here."
+        if found := far or known.find("".join(close[:1])):
+            return f"Fetch {found.name}: earwitness models pull {found.name} --to ctranslate2"
+        return UnknownModel.default_remedy
 
 
-def _entry(stored: Stored, *aliases: str) -> Entry:
+def _entry(stored: Stored) -> Entry:
+    with suppress(BadInput):
+        kept = manifest.read(stored)
+        return _told(stored, kept.origin.licence if kept else "")
+    return _told(stored, "")
+
+
+def _told(stored: Stored, licence: str) -> Entry:
     return Entry(
         name=stored.name,
         format=stored.format,
         languages=stored.languages,
-        licence="",
+        licence=licence,
         author="",
         package="",
         size=stored.size,
-        aliases=aliases,
         about=f"in the model directory, {stored.format} {stored.precision}",
         stored=stored,
     )

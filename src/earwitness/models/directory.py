@@ -20,6 +20,7 @@ from pathlib import Path
 
 from earwitness.engines.whisper.ggml import MAGIC
 from earwitness.errors import BadInput, EarwitnessError, StorageFailed
+from earwitness.models import known
 from earwitness.types import ModelFiles
 
 
@@ -85,8 +86,9 @@ class Stored:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages as far as the name tells: English for `.en`, else none are named, which means many."""
-        return ("en",) if self.model.endswith(".en") else ()
+        """The languages as far as the name tells: English, or none are named, which means many."""
+        found = known.find(self.model)
+        return ("en",) if self.model.endswith(".en") or (found and found.languages == known.ENGLISH) else ()
 
 
 def contents(path: Path) -> dict[str, Path]:
@@ -175,9 +177,9 @@ def _put(made: Path, target: Path, old: Path) -> None:
 
 def _forget(path: Path) -> None:
     """Remove what is kept beside a file."""
-    for known in path.parent.iterdir():
-        if known.name.startswith(f".{path.name}.") and known.suffix == ".json":
-            known.unlink()
+    for kept in path.parent.iterdir():
+        if kept.name.startswith(f".{path.name}.") and kept.suffix == ".json":
+            kept.unlink()
 
 
 def remove(stored: Stored) -> None:
@@ -248,5 +250,5 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _rank(stored: Stored) -> int:
-    known = FORMATS[stored.format].precisions if stored.format in FORMATS else ()
-    return known.index(stored.precision) if stored.precision in known else len(known)
+    ranked = FORMATS[stored.format].precisions if stored.format in FORMATS else ()
+    return ranked.index(stored.precision) if stored.precision in ranked else len(ranked)

@@ -5,6 +5,7 @@ Checksums are not kept here: the hub tells them with each file, and they are com
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -78,6 +79,11 @@ def plain(name: str) -> str:
     return found.name if found else lowered
 
 
-def near(name: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def names() -> tuple[str, ...]:
+    """All names that lead to a known model."""
+    return tuple(name for k in KNOWN for name in (k.name, *k.aliases))
+
+
+def near(name: str, names: Iterable[str]) -> tuple[str, ...]:
     """Those of `names` that look like what somebody may have meant, the likeliest first."""
-    return tuple(get_close_matches(name.strip().lower(), names, 3, 0.6))
+    return tuple(get_close_matches(name.strip().lower(), tuple(names), 3, 0.75))

@@ -1,0 +1,34 @@
+"""`earwitness models convert`: one format becomes another."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earwitness.cli.models.shown import tell
+
+
+def convert(
+    source: Annotated[str, typer.Argument(help="A checkpoint in the model directory by its name, or its folder.")],
+    to: Annotated[str, typer.Option("--to", help="The format: ctranslate2 or ggml.")] = "ctranslate2",
+    precision: Annotated[str | None, typer.Option(help="int8, float32 …; for ggml q5_0, q8_0, f16 or f32.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What to call the result; the checkpoint's name if left out.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite one of that name.")] = False,
+) -> None:
+    """Convert a Whisper checkpoint into what an engine reads. No torch is needed."""
+    from rich.console import Console
+
+    from earwitness import config
+    from earwitness.models import known
+    from earwitness.models.convert import convert as converted
+
+    root = config.load().models_folder
+    kept = root / "base" / known.plain(source)
+    folder = kept if kept.is_dir() else Path(source)
+    with Console(stderr=True).status(f"converting {folder.name} to {to} …"):
+        found = converted(
+            folder, root, model=name or folder.resolve().name.lower(), form=to, precision=precision, replace=replace
+        )
+    tell(found)
