@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from earwitness.models import directory
 from support import whisper
 
 
@@ -67,6 +68,42 @@ def test_aliases_of_the_installation_are_listed(home: Path, monkeypatch: pytest.
 
 def test_what_nobody_holds_is_freed(home: Path) -> None:
     assert earwitness(home, "models", "gc").stdout == "0.0 MB free\n"
+
+
+def test_verifying_compares_with_the_checkpoint_and_keeps_the_report(home: Path) -> None:
+    done = earwitness(home, "models", "verify", "--audio", whisper.RECORDINGS)
+    assert "whisper-micro/base  ok" in done.stdout
+    for name in ("ctranslate2-int8", "ggml-q5_0"):
+        assert f"whisper-micro/{name}  ok  " in done.stdout
+        assert "compared with ctranslate2 float32" in done.stdout
+    told = json.loads(earwitness(home, "models", "list", "--json").stdout)
+    state = next(m["verified"] for m in told if m["name"] == "whisper-micro/ctranslate2-int8")
+    assert float(state.removesuffix(" % of words")) >= 95
+
+
+@pytest.mark.parametrize(
+    ("form", "precision", "norm", "told"),
+    [
+        ("ctranslate2", "float32", b"encoder/layer_norm/gamma\0\1\x80\0\0\0\0\0\2\0\0", "a bad conversion"),
+        ("ggml", "f32", b"decoder.ln.weight", ""),  # whisper.cpp may give up the process
+    ],
+)
+def test_a_bad_conversion_fails_the_command(home: Path, form: str, precision: str, norm: bytes, told: str) -> None:
+    name = f"whisper-micro/{form}-{precision}"
+    made = earwitness(home, "models", "convert", "whisper-micro", "--to", form, "--precision", precision)
+    path = Path(made.stdout.split()[-1])
+    weights = path / "model.bin" if path.is_dir() else path
+    raw = bytearray(weights.read_bytes())
+    at = raw.index(norm) + len(norm)
+    raw[at : at + 512] = bytes(512)  # 128 values
+    weights.unlink()
+    weights.write_bytes(raw)
+    directory.beside(path, "earwitness").unlink()
+    done = earwitness(home, "models", "verify", name, "--audio", whisper.RECORDINGS, fails=8)
+    assert f"{name}  FAILED" in done.stdout
+    assert told in done.stderr
+    assert "form" in earwitness(home, "models", "verify", name, "--quick").stdout
+    earwitness(home, "models", "rm", name)
 
 
 def test_a_path_leads_to_the_files(home: Path) -> None:

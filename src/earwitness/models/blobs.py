@@ -84,7 +84,7 @@ def gc(root: Path) -> int:
             if told.st_nlink == 1:
                 blob.unlink()
                 freed += told.st_size
-        for left in (*root.glob("*/.*/"), *root.glob("*/*/.*/")):
+        for left in (*root.glob(".*/"), *root.glob("*/.*/"), *root.glob("*/*/.*/")):
             within = [p.stat() for p in (left, *left.rglob("*"))]
             if time.time() - max(told.st_mtime for told in within) > LEFT_S:
                 freed += sum(told.st_size for told in within)

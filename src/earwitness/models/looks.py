@@ -5,7 +5,7 @@ Weights are never read as a whole, so a look is quick at any size. Runtimes cras
 
 import json
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,7 +32,35 @@ def look(form: str, path: Path) -> str:
 
 def _base(folder: Path) -> str:
     checkpoint.read(folder)
+    told, tensors = json.loads((folder / "config.json").read_text("utf-8")), checkpoint.Tensors(folder)
+    for name, shape in _shapes(told):
+        try:
+            found = tensors.shape(f"model.{name}")
+        except KeyError as error:
+            raise BadInput(f"{folder.name} lacks the weights {name}", remedy=AGAIN) from error
+        if found != shape:
+            raise BadInput(f"{folder.name}: {name} has the shape {found}, config.json says {shape}", remedy=AGAIN)
     return ""
+
+
+def _shapes(told: Mapping[str, int]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The weights of a Whisper with their shapes. Source: transformers, `WhisperModel`."""
+    width, bands = told["d_model"], told["num_mel_bins"]
+    yield "encoder.conv1.weight", (width, bands, 3)
+    yield "encoder.conv2.weight", (width, width, 3)
+    yield "encoder.embed_positions.weight", (told["max_source_positions"], width)
+    yield "decoder.embed_positions.weight", (told["max_target_positions"], width)
+    yield "decoder.embed_tokens.weight", (told["vocab_size"], width)
+    for half, attends in (("encoder", ("self_attn",)), ("decoder", ("self_attn", "encoder_attn"))):
+        yield f"{half}.layer_norm.weight", (width,)
+        inner = told[f"{half}_ffn_dim"]
+        for at in (f"{half}.layers.{i}" for i in range(told[f"{half}_layers"])):
+            yield from (
+                (f"{at}.{a}.{side}_proj.weight", (width, width)) for a in attends for side in "q k v out".split()
+            )
+            yield from ((f"{at}.{a}_layer_norm.weight", (width,)) for a in (*attends, "final"))
+            yield f"{at}.fc1.weight", (inner, width)
+            yield f"{at}.fc2.weight", (width, inner)
 
 
 def _ggml(file: Path) -> str:

@@ -2,13 +2,14 @@
 
 import typer
 
-from earwitness.cli.models import bringing, listing, making
+from earwitness.cli.models import bringing, checking, listing, making
 
 app = typer.Typer(help="Models: what is here, and how to bring more.", no_args_is_help=True)
 app.command("list")(listing.list_)
 app.command("pull")(bringing.pull)
 app.command("import")(bringing.import_)
 app.command("convert")(making.convert)
+app.command("verify")(checking.verify)
 app.command("path")(listing.path)
 app.command("rm")(listing.rm)
 app.command("gc")(listing.gc)

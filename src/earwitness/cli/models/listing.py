@@ -18,7 +18,7 @@ def list_(
     from earwitness import config
     from earwitness.errors import EarwitnessError
     from earwitness.kit import Kit
-    from earwitness.models import catalog
+    from earwitness.models import catalog, verify
 
     if known:
         _known(as_json=as_json)
@@ -37,17 +37,21 @@ def list_(
     if as_json:
         listed = [
             {"name": e.name, "aliases": list(e.aliases), "languages": list(e.languages), "licence": e.licence,
-             "size": e.size, "format": e.format, "about": e.about, "state": s} for e, s in rows
+             "size": e.size, "format": e.format, "about": e.about, "state": s,
+             "verified": r.state if e.stored and (r := verify.known(e.stored)) else None} for e, s in rows
         ]  # fmt: skip
         typer.echo(json.dumps(listed, indent=2))
         return
     table = Table(
-        Column("model", no_wrap=True), "about", "languages", "size", "licence", "also called", box=None, pad_edge=False
-    )
+        Column("model", no_wrap=True), "about", "languages", "size", "licence", "verified", "also called",
+        box=None, pad_edge=False,
+    )  # fmt: skip
     for entry, _ in rows:
         size = f"{entry.size / 1e6:.0f} MB" if entry.size else "-"
         languages = ", ".join(entry.languages) or "many"
-        table.add_row(entry.name, entry.about, languages, size, entry.licence or "-", ", ".join(entry.aliases))
+        report = verify.known(entry.stored) if entry.stored else None
+        state = report.state if report else "-"
+        table.add_row(entry.name, entry.about, languages, size, entry.licence or "-", state, ", ".join(entry.aliases))
     console = Console()
     console.print(table)
     for entry, state in rows:

@@ -45,6 +45,10 @@ class Tensors(Mapping[str, Tensor]):
         found: Tensor = np.ascontiguousarray(self._open[name].get_tensor(name), np.float32)
         return found
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of one, without reading it. Raises KeyError."""
+        return tuple(self._open[name].get_slice(name).get_shape())
+
     @override
     def __iter__(self) -> Iterator[str]:
         return (name for name in self._open if name != TIED)

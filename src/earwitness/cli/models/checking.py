@@ -1,0 +1,126 @@
+"""`earwitness models verify`: whether stored models are what they should be."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from earwitness.models.directory import Stored
+    from earwitness.models.verify import Report
+
+
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Models; all if left out.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Look at sizes and headers alone.")] = False,
+    audio: Annotated[
+        Path | None, typer.Option(help="Recordings to compare by; the sample conversation if left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
+    """Compare models with their checksums, and what they hear with what the checkpoint hears they were made from."""
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from earwitness import config
+    from earwitness.cli import paths
+    from earwitness.cli.demo import sample
+    from earwitness.errors import StorageFailed
+    from earwitness.models import verify as verifying
+
+    root = config.load().models_folder
+    chosen = _chosen(root, names or [])
+    recordings = [] if quick else [sample()] if audio is None else [r.path for r in paths.find([str(audio)]) if r.path]
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    with console.status("looking at files …"):
+        reports = {stored: verifying.check(stored, quick=quick) for stored in chosen}
+    if not quick:
+        with console.status("listening …"):
+            reports = _compared(root, reports, recordings)
+    for stored, report in reports.items():
+        if not quick:
+            try:
+                verifying.keep(stored, report)
+            except StorageFailed as error:
+                console.print(f"[yellow]note[/] {error.message}")
+        if not as_json:
+            _tell(report)
+    if as_json:
+        typer.echo(json.dumps([asdict(r) | {"passed": r.passed} for r in reports.values()], indent=2))
+    if not all(report.passed for report in reports.values()):
+        raise typer.Exit(8)
+
+
+def _chosen(root: Path, names: Sequence[str]) -> "list[Stored]":
+    """The stored models of these names, all formats of each; all models where none is named."""
+    from earwitness.errors import UnknownModel
+    from earwitness.models import directory, known
+
+    here = directory.scan(root)
+    found: list[Stored] = []
+    for name in names:
+        meant = [s for s in here if name.strip().lower() in (s.name, s.model) or known.plain(name) == s.model]
+        if not meant:
+            raise UnknownModel(f"there is no {name!r} in the model directory {root}")
+        found += [s for s in meant if s not in found]
+    return found if names else list(here)
+
+
+def _compared(root: Path, reports: "dict[Stored, Report]", recordings: Sequence[Path]) -> "dict[Stored, Report]":
+    """The reports with the words compared of all models that are sound so far; each checkpoint is heard once."""
+    from earwitness import config
+    from earwitness.errors import EarwitnessError
+    from earwitness.kit import Kit
+    from earwitness.models import verify as verifying
+
+    with Kit(config.load()) as kit:
+        readable = {
+            form for engine in kit.engines if engine.spec and not engine.why_not for form in engine.spec.formats
+        }
+    made = dict(reports)
+    for model in dict.fromkeys(s.model for s, r in reports.items() if s.format != "base" and r.passed):
+        mine = [s for s, r in reports.items() if s.model == model and s.format != "base" and r.passed]
+        try:
+            exact = verifying.reference(root, model, recordings, readable, _texts)
+        except EarwitnessError as error:
+            made |= {s: verifying.not_compared(made[s], error) for s in mine}
+            continue
+        made |= {s: verifying.compare(made[s], root, recordings, exact, _texts) for s in mine}
+    return made
+
+
+def _texts(root: Path, name: str, recordings: Sequence[Path]) -> Sequence[str]:
+    """What a model of a directory hears in recordings. In a process of its own: runtimes crash on broken models."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
+    from earwitness.errors import EngineFailed
+
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as aside:
+        try:
+            return aside.submit(_heard, root, name, tuple(recordings)).result()
+        except BrokenProcessPool as error:
+            raise EngineFailed("the engine died of it") from error
+
+
+def _heard(root: Path, name: str, recordings: Sequence[Path]) -> Sequence[str]:
+    from earwitness import batch, config
+    from earwitness.kit import Kit
+    from earwitness.stages.recipe import Recipe
+
+    settings = config.load().model_copy(update={"models": root, "aliases": {}})
+    with Kit(settings) as kit:
+        return [batch.run(path, Recipe(model=name), kit).text for path in recordings]
+
+
+def _tell(report: "Report") -> None:
+    said = f"{report.words} words, compared with {report.reference}" if report.reference else ", ".join(report.checked)
+    typer.echo(f"{report.name}  {'ok' if report.passed else 'FAILED'}  {report.state if report.passed else ''}  {said}")
+    for fault in report.faults:
+        typer.echo(f"  {fault}", err=True)
+    for note in report.notes:
+        typer.echo(f"  note: {note}", err=True)
