@@ -57,16 +57,16 @@ def test_what_lies_beside_ggml_files_is_no_model(tmp_path: Path) -> None:
 
 
 def test_a_format_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = directory.Format(("int4",), ("weights.safetensors", "config.json"), ("weights.safetensors",))
+    row = directory.Format(("int4",), ("weights.st", "config.json"), ("weights.st",))
     monkeypatch.setitem(directory.FORMATS, "other", row)
     source = tmp_path / "source"
     source.mkdir()
-    for name in ("weights.safetensors", "config.json", "train.py"):
+    for name in ("weights.st", "config.json", "train.py"):
         (source / name).write_text("{}")
     found = bring.copied(source, tmp_path, name="whisper-x", precision="int4")
     assert directory.scan(tmp_path) == (found,)
     assert found.path == tmp_path / "other" / "whisper-x" / "int4"
-    assert sorted(directory.contents(found.path)) == ["config.json", "weights.safetensors"]
+    assert sorted(directory.contents(found.path)) == ["config.json", "weights.st"]
     with pytest.raises(BadInput, match="does not say its precision"):
         bring.copied(source, tmp_path, name="whisper-y")
 

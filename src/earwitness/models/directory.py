@@ -43,7 +43,9 @@ FORMATS = {
         ("int8", "float32", "float16", "int8_float32", "int8_float16"), ("model.bin", "config.json"), ("model.bin",)
     ),
     "onnx": Format(("int8", "float32"), ("decoder.onnx", "encoder.onnx"), ("*.onnx", "*.data")),
-    "openvino": Format(("int8", "float16", "float32"), ("decoder.bin", "decoder.xml", "encoder.xml"), ("*.bin", "*.xml")),
+    "openvino": Format(
+        ("int8", "float16", "float32"), ("decoder.bin", "decoder.xml", "encoder.xml"), ("*.bin", "*.xml")
+    ),
     "mlx": Format(("float16", "float32"), ("weights.safetensors", "config.json"), ("weights.safetensors",)),
     "ggml": Format(("q5_0", "q8_0", "f16", "f32", "q5_1", "q4_1", "q4_0")),
 }
