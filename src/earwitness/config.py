@@ -63,8 +63,16 @@ class Settings(BaseSettings):
     """How much of the machine the work may take; auto goes by mains, charge and heat."""
     unload_after_s: Annotated[float, Field(gt=0)] = 600.0
     """Seconds after which a model nobody uses is unloaded."""
-    preload: bool = True
-    """Load the default model when the server starts, so that the first request is not slow."""
+    preload: bool | tuple[str, ...] = True
+    """What the server loads when it starts, so that the first request is not slow: the default model, or these."""
+    preload_by_use: bool = True
+    """Keep models loaded at the hours at which they are usually wanted, where there is room."""
+    pin: tuple[str, ...] = ()
+    """Models that stay in memory once they are loaded."""
+    model_memory_mb: Annotated[float, Field(ge=0)] = 0.0
+    """Memory that all models together may take; 0 takes three fifths of the machine's."""
+    max_models: Annotated[int, Field(ge=0)] = 0
+    """Models in memory at once; 0 is no limit."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
     log_format: Literal["json", "text"] = "text"
@@ -90,6 +98,11 @@ class Settings(BaseSettings):
     def models_folder(self) -> Path:
         """The model directory."""
         return self.models or self.home / "models"
+
+    @property
+    def preloaded(self) -> tuple[str, ...]:
+        """Names of the models that the server loads when it starts; `default` is the default model."""
+        return self.preload if isinstance(self.preload, tuple) else ("default",) * self.preload
 
     @property
     def scratch(self) -> Path:

@@ -14,6 +14,7 @@ EarwitnessError
 ├─ Missing ──────────── a package has to be installed first
 ├─ Unauthorized ─────── no key, or the wrong one
 ├─ Busy ─────────────── full right now; come back after `retry_after_s`
+├─ TooLittleMemory ──── the model never fits into the memory that models may take
 ├─ EngineFailed ─────── the recogniser itself broke
 ├─ HubFailed ────────── a model hub could not be reached, or will not give what was asked
 ├─ StorageFailed ────── the disk is full or may not be written
@@ -138,6 +139,13 @@ class Busy(EarwitnessError):
     def __init__(self, message: str, *, retry_after_s: float, remedy: str | None = None) -> None:
         super().__init__(message, remedy=remedy)
         self.retry_after_s = retry_after_s
+
+
+class TooLittleMemory(EarwitnessError, MemoryError):
+    """The model does not fit into the memory that models may take, whatever is unloaded for it."""
+
+    code = "too_little_memory"
+    default_remedy = "Choose a smaller model or precision, raise EARWITNESS_MODEL_MEMORY_MB, or pin fewer models."
 
 
 class EngineFailed(EarwitnessError, RuntimeError):

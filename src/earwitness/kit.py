@@ -12,7 +12,7 @@ from typing import Self
 
 from earwitness.config import Settings
 from earwitness.engines import Spec
-from earwitness.errors import EarwitnessError, EngineFailed, Missing, Unsupported
+from earwitness.errors import EarwitnessError, EngineFailed, Missing, TooLittleMemory, Unsupported
 from earwitness.hardware import probe
 from earwitness.hardware.power import Watch
 from earwitness.models import catalog
@@ -25,14 +25,21 @@ from earwitness.types import Can, Machine, Plan
 
 VAD = "silero"
 
+MODELS_SHARE = 0.6
+"""Of the machine's memory, what models may take unless a setting says otherwise."""
+
 REST_S = 300.0
 """How long a Plan that could not be loaded is left alone."""
 
 
 class Kit:
-    """Holds the pool and the parts; a context manager that closes them."""
+    """Holds the pool and the parts; a context manager that closes them.
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    With `warm` a model has recognised something before it is handed out: for servers, where the first request should be
+    as fast as the tenth. Raises UnknownModel for a pinned model that is not there.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, warm: bool = False) -> None:
         self.settings, self._clock = settings, clock
         self._broken: dict[Plan, tuple[float, str]] = {}
         self.machine: Machine = probe.machine()
@@ -40,7 +47,14 @@ class Kit:
         self.catalog = Catalog(settings.models_folder, settings.aliases)
         self.engines: Plugins[Spec] = Plugins(ENGINES)
         self.parts: Plugins[PartSpec] = Plugins(PARTS)
-        self.pool = Pool(self._load, idle_s=settings.unload_after_s)
+        self.pool = Pool(
+            self._load,
+            files=lambda plan: self.catalog.find(plan.model).size,
+            limits=_limits(settings, self.machine),
+            pinned=_pinned(settings, self.catalog),
+            warm=warm,
+            idle_s=settings.unload_after_s,
+        )
         self.vad: Vad = self.parts.get(VAD).load()
 
     def plan(self, model: str) -> Plan:
@@ -74,31 +88,37 @@ class Kit:
         raise Unsupported(f"no installed engine reads {formats} models, and {model} is one", param="model")
 
     @contextmanager
-    def lane(self, model: str) -> Iterator[tuple[Plan, Lane]]:
+    def lane(self, model: str, *, guess: bool = False) -> Iterator[tuple[Plan, Lane]]:
         """The lane of a model, loaded if need be.
 
         Where a Plan can't be loaded, the next one is taken and says so in `fell_from`; the broken one is tried again
-        after `REST_S`. Raises what `plans` raises, and EngineFailed or Missing of the last Plan.
+        after `REST_S`. A `guess` moves no other model out of memory. Raises what `plans` raises, Busy where there is no
+        room now, and EngineFailed, Missing or TooLittleMemory of the last Plan.
         """
         with ExitStack() as held:
-            yield self._first_that_loads(self.plans(model), held)
+            yield self._first_that_loads(self.plans(model), held, guess=guess)
 
-    def _first_that_loads(self, plans: Sequence[Plan], held: ExitStack) -> tuple[Plan, Lane]:
+    def _first_that_loads(self, plans: Sequence[Plan], held: ExitStack, *, guess: bool) -> tuple[Plan, Lane]:
         now, fallen = self._clock(), list[str]()
+
+        def lease(plan: Plan) -> tuple[Plan, Lane]:
+            lane = held.enter_context(self.pool.lease(plan, guess=guess))
+            return replace(plan, fell_from=tuple(fallen)), lane
+
         for plan in plans[:-1]:
             rests_until, why = self._broken.get(plan, (0.0, ""))
             if now >= rests_until:
                 try:
-                    return replace(plan, fell_from=tuple(fallen)), held.enter_context(self.pool.lease(plan))
-                except (EngineFailed, Missing) as error:
+                    return lease(plan)
+                except (EngineFailed, Missing, TooLittleMemory) as error:
                     why = f"{plan.model} on {plan.engine} could not be loaded: {error.message}"
                     self._broken[plan] = now + REST_S, why
             fallen.append(why)
-        return replace(plans[-1], fell_from=tuple(fallen)), held.enter_context(self.pool.lease(plans[-1]))
+        return lease(plans[-1])
 
-    def can(self, model: str) -> Can:
+    def can(self, model: str, *, guess: bool = False) -> Can:
         """What a model can do, loaded if need be. Raises what `lane` raises."""
-        with self.lane(model) as (_, lane):
+        with self.lane(model, guess=guess) as (_, lane):
             return lane.can
 
     def close(self) -> None:
@@ -124,3 +144,19 @@ class Kit:
         except Exception as error:
             raise EngineFailed(f"{plan.engine} broke while it was loaded: {type(error).__name__}: {error}") from error
         return Lane(engine, workers=plan.workers, seats=self.settings.seats, power=self.power.now)
+
+
+def _limits(settings: Settings, machine: Machine) -> Limits:
+    size = 1e6 * settings.model_memory_mb or MODELS_SHARE * machine.memory
+    return Limits(int(size) or None, settings.max_models or None)
+
+
+def _pinned(settings: Settings, models: Catalog) -> frozenset[str]:
+    """The full names of the pinned models, in all their formats. Raises UnknownModel."""
+    try:
+        return frozenset(entry.name for name in settings.pin for entry in models.named(name))
+    except UnknownModel as error:
+        raise UnknownModel(
+            f"a pinned model is not here: {error.message}",
+            remedy="Correct EARWITNESS_PIN; `earwitness models list` shows what is here.",
+        ) from error

@@ -44,6 +44,13 @@ class Metrics:
             ["model"],
             registry=self.registry,
         )
+        self.loads = Counter("earwitness_loads", "Models loaded", ["model"], registry=self.registry)
+        self.load_seconds = Counter(
+            "earwitness_load_seconds", "Seconds spent loading models", ["model"], registry=self.registry
+        )
+        self.unloads = Counter(
+            "earwitness_unloads", "Models unloaded: idle, or evicted", ["model", "reason"], registry=self.registry
+        )
         self.failures = Counter("earwitness_failures", "Recordings that failed", ["code"], registry=self.registry)
         self.shared = Counter(
             "earwitness_shared_uploads",

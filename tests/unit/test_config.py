@@ -113,3 +113,30 @@ def test_a_misspelt_name_in_the_environment_is_an_error(monkeypatch: pytest.Monk
     with pytest.raises(BadInput, match="EARWITNESS_PROT") as caught:
         config.load()
     assert "EARWITNESS_PORT" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("told", "names"),
+    [
+        ("true", ("default",)),
+        ("yes", ("default",)),
+        ("1", ("default",)),
+        ("false", ()),
+        ("0", ()),
+        ("[]", ()),
+        ('["whisper-base", "default"]', ("whisper-base", "default")),
+    ],
+)
+def test_what_is_loaded_at_the_start_is_yes_no_or_names(
+    home: Path, monkeypatch: pytest.MonkeyPatch, told: str, names: tuple[str, ...]
+) -> None:
+    assert config.load().preloaded == ("default",)
+    monkeypatch.setenv("EARWITNESS_PRELOAD", told)
+    assert config.load().preloaded == names
+
+
+def test_a_name_to_load_that_is_no_list_is_an_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARWITNESS_PRELOAD", "whisper-base")
+    with pytest.raises(BadInput, match="preload") as failure:
+        config.load()
+    assert "EARWITNESS_PRELOAD" in failure.value.remedy

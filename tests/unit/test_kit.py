@@ -8,9 +8,10 @@ from pydantic import BaseModel
 from earwitness import batch
 from earwitness.config import Settings
 from earwitness.engines import Engine, Spec, fake
-from earwitness.errors import Cancelled, EngineFailed, Missing, UnknownModel, Unsupported
+from earwitness.errors import Cancelled, EngineFailed, Missing, TooLittleMemory, UnknownModel, Unsupported
 from earwitness.kit import REST_S, Kit
 from earwitness.models import catalog
+from earwitness.models.room import Limits
 from earwitness.plugins import Found
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Audio, Clip, Device, Machine, ModelFiles
@@ -100,6 +101,7 @@ class _Shaky:
     formats: tuple[str, ...] = fake.spec.formats
     Options: type[BaseModel] = fake.Options
     broken = True
+    options = fake.Options()
 
     def missing(self) -> str | None:
         return None
@@ -110,14 +112,14 @@ class _Shaky:
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
         if self.broken:
             raise ImportError("libshaky.so: cannot open shared object file")
-        return fake.spec.load(files, device, options)
+        return fake.spec.load(files, device, self.options)
 
 
 class _Two(Kit):
     """A kit in which the shaky engine stands before the double."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
-        super().__init__(settings, clock=clock)
+    def __init__(self, settings: Settings, clock: Callable[[], float], *, warm: bool = False) -> None:
+        super().__init__(settings, clock=clock, warm=warm)
         self.shaky = _Shaky()
         self.engines = _Named(self.shaky, fake.spec)  # type: ignore[assignment]
 
@@ -161,6 +163,38 @@ def test_when_none_loads_the_last_reason_is_told(settings: Settings) -> None:
         own.engines = _Named(own.shaky)  # type: ignore[assignment]
         with pytest.raises(EngineFailed, match=r"libshaky\.so"), own.lane("fake"):
             pass
+
+
+# ── memory ──
+def test_models_may_take_a_share_of_the_machine_or_what_a_setting_says(settings: Settings, own: Kit) -> None:
+    assert own.pool.limits == Limits(int(0.6 * own.machine.memory), None)
+    with Kit(settings.model_copy(update={"model_memory_mb": 500, "max_models": 3})) as other:
+        assert other.pool.limits == Limits(500_000_000, 3)
+
+
+def test_a_model_that_takes_too_much_leaves_the_work_to_the_next_that_does_not(settings: Settings) -> None:
+    with Kit(settings.model_copy(update={"model_memory_mb": 1})) as own:
+        with pytest.raises(TooLittleMemory, match="moonshine-tiny-en takes about 88 MB"):
+            own.can("default")
+        assert own.can("fake").parallel
+
+
+def test_pinned_models_are_known_by_any_name_and_must_be_there(settings: Settings) -> None:
+    with Kit(settings.model_copy(update={"pin": ("whisper-1",), "max_models": 1})) as own:
+        own.can("default")
+        with pytest.raises(TooLittleMemory, match="beside the pinned models"):
+            own.can("fake")
+    with pytest.raises(UnknownModel, match="a pinned model is not here") as failure:
+        Kit(settings.model_copy(update={"pin": ("whisper-9",)}))
+    assert "EARWITNESS_PIN" in failure.value.remedy
+
+
+def test_a_warm_kit_falls_back_from_an_engine_that_loads_and_does_not_work(settings: Settings) -> None:
+    with _Two(settings, lambda: 0.0, warm=True) as own:
+        own.shaky.broken, own.shaky.options = False, fake.Options(fail_above=0.0)
+        with own.lane("fake") as (plan, _):
+            assert plan.engine == "fake"
+            assert "told to fail" in plan.fell_from[0]
 
 
 def test_every_model_in_the_catalog_has_a_plan(own: Kit) -> None:

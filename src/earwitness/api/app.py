@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,10 +18,11 @@ from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
 from earwitness.api.house import House
+from earwitness.api.loads import Loads
 from earwitness.config import Settings, ensure_folder
 from earwitness.errors import BadInput, EarwitnessError, NotFound
 from earwitness.kit import Kit
-from earwitness.models import catalog
+from earwitness.models.usage import Uses
 
 SWEEP_S = 15.0
 ABOUT = """
@@ -31,14 +33,17 @@ OpenAI's; `/inference` is whisper.cpp's. Where a key is set, send it as `Authori
 
 def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     """The application. It owns the kit, made here unless one is given, and closes it when the server stops."""
-    kit = kit or Kit(settings)
+    kit = kit or Kit(settings, warm=True)
     house = House(
         settings=settings,
         kit=kit,
         works=Works(settings.seats),
         metrics=telemetry.Metrics(),
         log=telemetry.logger(settings.log_level, settings.log_format),
+        loads=Loads(kit),
+        uses=Uses(settings.home / "usage.json"),
     )
+    kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
     app = FastAPIOffline(
         title="Earwitness",
@@ -64,6 +69,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
     tasks = [asyncio.create_task(_preload(house)), asyncio.create_task(_sweep(house))]
+    if house.uses.notice:
+        house.log.warning("begun anew", why=house.uses.notice)
     house.log.info("started", version=__version__, cores=house.kit.machine.cores, home=str(house.settings.home))
     try:
         yield
@@ -72,6 +79,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await in_thread(house.works.close)
+        await in_thread(house.save)
         await in_thread(house.kit.close)
         house.log.info("stopped")
 
@@ -84,8 +92,8 @@ def _clear(house: House) -> None:
 
 async def _preload(house: House) -> None:
     try:
-        if house.settings.preload:
-            await house.can(catalog.DEFAULT)
+        for model in house.settings.preloaded:
+            await in_thread(partial(house.kit.can, model))
         house.ready = True
     except EarwitnessError as error:
         house.why_not_ready = error.message
@@ -95,18 +103,19 @@ async def _preload(house: House) -> None:
 async def _sweep(house: House) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
-        unloaded = await in_thread(house.kit.pool.sweep)
-        if unloaded:
-            house.log.info("unloaded", models=unloaded)
+        await in_thread(house.tidy)
 
 
 def _gauges(house: House) -> dict[str, tuple[str, float]]:
-    loaded = house.kit.pool.loaded()
+    loaded, limit = house.kit.pool.loaded(), house.kit.pool.limits.size
     return {
         "earwitness_running": ("Recordings in work", len(house.works)),
         "earwitness_places": ("Recordings that may be in work at once", house.settings.seats),
         "earwitness_waiting_clips": ("Clips waiting for an engine", sum(place.waiting for place in loaded)),
         "earwitness_loaded_models": ("Models in memory", len(loaded)),
+        "earwitness_loaded_bytes": ("Memory that the loaded models take", sum(place.size for place in loaded)),
+        "earwitness_loaded_bytes_limit": ("Memory that models may take; 0 is no limit", limit or 0),
+        "earwitness_loading_models": ("Models being loaded", len(house.kit.pool.loading())),
         "earwitness_ready": ("1 when the server can take work", float(house.ready)),
     }
 

@@ -12,13 +12,16 @@ from fastapi import Request
 from structlog.typing import FilteringBoundLogger
 
 from earwitness import batch
-from earwitness.api.bridge import Run, Work, Works, in_thread
+from earwitness.api.bridge import Run, Work, Works
+from earwitness.api.loads import Loads
 from earwitness.api.uploads import Upload, received, received_raw
 from earwitness.audio.decode import Report
 from earwitness.config import Settings
 from earwitness.errors import Cancelled, EarwitnessError
-from earwitness.kit import Kit
+from earwitness.kit import REST_S, Kit
 from earwitness.models.lane import Urgency
+from earwitness.models.pool import Change
+from earwitness.models.usage import Uses
 from earwitness.stages.recipe import Recipe
 from earwitness.telemetry import Metrics
 from earwitness.types import Can, Segment, Transcript
@@ -35,9 +38,13 @@ class House:
     works: Works
     metrics: Metrics
     log: FilteringBoundLogger
+    loads: Loads
+    uses: Uses
     ready: bool = False
     why_not_ready: str = "the model is loading"
     started: float = field(default_factory=time.time)
+    missed: dict[str, float] = field(default_factory=dict)
+    """When a model could last not be loaded ahead."""
 
     def form(self, request: Request) -> AbstractAsyncContextManager[Upload]:
         """The request's form, received to disk, if there is a place for it. Raises Busy, and what `received` raises."""
@@ -50,8 +57,47 @@ class House:
         return received_raw(request, self.settings.scratch, self.settings.max_upload_mb)
 
     async def can(self, model: str) -> Can:
-        """What a model can do, loaded if need be. Raises UnknownModel, and what the load raises."""
-        return await in_thread(lambda: self.kit.can(model))
+        """What a model can do, loaded if need be.
+
+        Raises UnknownModel, Busy when the load takes longer than a request waits, and what the load raises.
+        """
+        return await self.loads.can(model)
+
+    def changed(self, change: Change) -> None:
+        """Log and count what happened to a model."""
+        model, size_mb = change.plan.model, round(change.size / 1e6)
+        if change.what == "loaded":
+            self.metrics.loads.labels(model).inc()
+            self.metrics.load_seconds.labels(model).inc(change.took_s)
+            times = {"took_s": round(change.took_s, 2), "warm_s": round(change.warm_s, 2)}
+            self.log.info("loaded", model=model, engine=change.plan.engine, size_mb=size_mb, **times)
+        elif change.what == "failed":
+            self.log.warning("not loaded", model=model, engine=change.plan.engine, took_s=round(change.took_s, 2))
+        else:
+            self.metrics.unloads.labels(model, change.what).inc()
+            self.log.info("unloaded", model=model, why=change.what, size_mb=size_mb)
+
+    def tidy(self) -> None:
+        """Unload what nobody wants; load what is usually wanted at this hour, where there is room. Not on the loop."""
+        likely = self.uses.likely(time.time()) if self.settings.preload_by_use else ()
+        self.kit.pool.sweep(keep=likely)
+        loaded = {place.plan.model for place in self.kit.pool.loaded()}
+        for model in likely:
+            if model not in loaded and time.time() - self.missed.get(model, 0.0) >= REST_S:
+                try:
+                    self.kit.can(model, guess=True)
+                except EarwitnessError as error:
+                    self.missed[model] = time.time()
+                    self.log.info("not loaded ahead", model=model, code=error.code, why=error.message)
+        self.save()
+
+    def save(self) -> None:
+        """Keep the hours at which models were used, if they are to be used."""
+        try:
+            if self.settings.preload_by_use:
+                self.uses.save()
+        except EarwitnessError as error:
+            self.log.warning("not saved", code=error.code, why=error.message, remedy=error.remedy)
 
     def begin(self, upload: Upload, recipe: Recipe, caller: str) -> Work:
         """The work of an upload, its own or that of an identical one still running for the same caller.
@@ -95,6 +141,7 @@ class House:
 
     def _count(self, found: Transcript, took_s: float) -> None:
         model = found.provenance.model
+        self.uses.note(model, time.time())
         self.metrics.audio.labels(model).inc(found.duration_s)
         if any(notice.code == "engine_fell_back" for notice in found.provenance.notices):
             self.metrics.fallbacks.labels(model).inc()

@@ -9,12 +9,20 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from earwitness.__about__ import __version__
 from earwitness.api import house
-from earwitness.api.schemas import DeviceInfo, EngineState, LoadedModel, ModelDetail, ModelDetails, PlainError
+from earwitness.api.schemas import (
+    DeviceInfo,
+    EngineState,
+    LoadedModel,
+    LoadingModel,
+    ModelDetail,
+    ModelDetails,
+    PlainError,
+)
 from earwitness.errors import BadInput
 from earwitness.export import full
 from earwitness.hardware import probe
 from earwitness.models import catalog
-from earwitness.models.pool import Loaded
+from earwitness.models.pool import Loaded, Loading
 from earwitness.stages.recipe import Recipe, language_code
 from earwitness.types import Ask
 
@@ -32,7 +40,7 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", summary="Can it take work", responses={503: {"description": "Not yet"}})
 async def readyz(request: Request) -> Response:
-    """Whether the default model is loaded."""
+    """Whether the models that are loaded at the start are there."""
     home = house.of(request)
     body = {"status": "ok"} if home.ready else {"status": "not ready", "why": home.why_not_ready}
     return JSONResponse(body, 200 if home.ready else 503, {} if home.ready else {"retry-after": "2"})
@@ -47,10 +55,14 @@ async def health(request: Request) -> Response:
 
 @router.get("/models", summary="Models with what they can do")
 async def models(request: Request) -> ModelDetails:
-    """Every model, whether it is loaded, and its licence."""
+    """Every model, whether it is loaded or how long it has been loading, and its licence."""
     home = house.of(request)
     loaded = {place.plan.model for place in home.kit.pool.loaded()}
-    listed = [_detail(entry, loaded=entry.name in loaded) for entry in home.kit.catalog.shown()]
+    loading = {load.plan.model: round(load.elapsed_s, 1) for load in home.kit.pool.loading()}
+    listed = [
+        _detail(entry, loaded=entry.name in loaded, loading_s=loading.get(entry.name))
+        for entry in home.kit.catalog.shown()
+    ]
     return ModelDetails(models=listed, default=catalog.DEFAULT)
 
 
@@ -62,11 +74,13 @@ def device_info(request: Request) -> DeviceInfo:
     return DeviceInfo(
         version=__version__,
         **asdict(machine),
+        model_memory=home.kit.pool.limits.size,
         readings=probe.readings(),
         device_readings=list(probe.device_readings()),
         power=home.kit.power.now(),
         engines=[EngineState(name=e.name, usable=e.why_not is None, why_not=e.why_not) for e in home.kit.engines],
         loaded=[_loaded(place) for place in home.kit.pool.loaded()],
+        loading=[_loading(load) for load in home.kit.pool.loading()],
     )
 
 
@@ -117,7 +131,7 @@ async def _transcribe(request: Request, model: str, language: str | None) -> Res
     return Response(full.dumps(found), media_type="application/json")
 
 
-def _detail(entry: catalog.Entry, *, loaded: bool) -> ModelDetail:
+def _detail(entry: catalog.Entry, *, loaded: bool, loading_s: float | None) -> ModelDetail:
     return ModelDetail(
         name=entry.name,
         aliases=list(entry.aliases),
@@ -127,6 +141,7 @@ def _detail(entry: catalog.Entry, *, loaded: bool) -> ModelDetail:
         licence=entry.licence,
         about=entry.about,
         loaded=loaded,
+        loading_s=loading_s,
     )
 
 
@@ -140,4 +155,15 @@ def _loaded(place: Loaded) -> LoadedModel:
         users=place.users,
         waiting=place.waiting,
         idle_s=round(place.idle_s, 1),
+        size=place.size,
+        load_s=round(place.load_s, 2),
+    )
+
+
+def _loading(load: Loading) -> LoadingModel:
+    return LoadingModel(
+        model=load.plan.model,
+        engine=load.plan.engine,
+        elapsed_s=round(load.elapsed_s, 1),
+        expected_s=None if load.expected_s is None else round(load.expected_s, 1),
     )

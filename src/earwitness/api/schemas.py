@@ -99,7 +99,7 @@ class ModelList(BaseModel):
 
 
 class ModelDetail(BaseModel):
-    """One model with what it can do; `size` is in bytes."""
+    """One model with what it can do; `size` is in bytes, `loading_s` says for how long it has been loading."""
 
     name: str
     aliases: list[str]
@@ -109,6 +109,7 @@ class ModelDetail(BaseModel):
     licence: str
     about: str
     loaded: bool
+    loading_s: float | None
 
 
 class ModelDetails(BaseModel):
@@ -127,7 +128,7 @@ class EngineState(BaseModel):
 
 
 class LoadedModel(BaseModel):
-    """One model in memory, who uses it, and why it runs the way it does."""
+    """One model in memory, who uses it, and why it runs the way it does; `size` is the memory it takes, in bytes."""
 
     model: str
     engine: str
@@ -137,10 +138,21 @@ class LoadedModel(BaseModel):
     users: int
     waiting: int
     idle_s: float
+    size: int
+    load_s: float
+
+
+class LoadingModel(BaseModel):
+    """One model that is being loaded; `expected_s` is what its last load took."""
+
+    model: str
+    engine: str
+    elapsed_s: float
+    expected_s: float | None
 
 
 class DeviceInfo(BaseModel):
-    """This machine and what runs on it; `memory` is in bytes, unknown is 0, empty or null."""
+    """This machine and what runs on it; `memory`, and what models may take of it, in bytes. Unknown is 0 or null."""
 
     version: str
     system: str
@@ -152,6 +164,7 @@ class DeviceInfo(BaseModel):
     physical: int
     fast: int
     memory: int
+    model_memory: int | None
     devices: list[Device]
     notes: list[Note]
     readings: Readings
@@ -159,6 +172,7 @@ class DeviceInfo(BaseModel):
     power: Power
     engines: list[EngineState]
     loaded: list[LoadedModel]
+    loading: list[LoadingModel]
 
 
 class ErrorDetail(BaseModel):

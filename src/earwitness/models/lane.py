@@ -14,18 +14,31 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
+import numpy as np
+
+from earwitness.audio import timebase
 from earwitness.engines import Engine
 from earwitness.errors import Busy, Cancelled, EarwitnessError, EngineFailed
 from earwitness.hardware.power import PERFORMANCE, Power
-from earwitness.types import Can, Clip, Segment
+from earwitness.types import Audio, Can, Clip, Segment
 
 Segments = tuple[Segment, ...]
 
 
 RELIEF_S = 5.0
 """When to come back to a full lane: a seat is given back about so often."""
+
+
+@runtime_checkable
+class Elsewhere(Protocol):
+    """An engine whose model lies in the memory of another process."""
+
+    @property
+    def resident(self) -> int:
+        """Bytes that process holds now."""
+        ...
 
 
 class Urgency(Enum):
@@ -87,6 +100,22 @@ class Lane:
     def seated(self) -> int:
         """Callers that hold a seat."""
         return len(self._seats)
+
+    @property
+    def elsewhere(self) -> int:
+        """Bytes that the engine holds in another process."""
+        return self._engine.resident if isinstance(self._engine, Elsewhere) else 0
+
+    def warm(self) -> float:
+        """Recognise a second of sound on each worker, so that the first caller waits no longer than the tenth.
+
+        Returns the seconds it took. Raises what the engine raises.
+        """
+        began = self._clock()
+        with self.seat() as seat:
+            for future in [seat.submit(_trial()) for _ in self._threads]:
+                future.result()
+        return self._clock() - began
 
     def seat(self, *, urgency: Urgency = Urgency.INTERACTIVE) -> "Seat":
         """A place in the lane for one recording or session; use it as a context manager.
@@ -209,6 +238,13 @@ class Seat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lane.leave(self)
+
+
+def _trial() -> Clip:
+    """A second of a hummed syllable: a decoder takes some steps over it, whatever it makes of it."""
+    at_s = np.arange(timebase.RATE) / timebase.RATE
+    tones = sum(np.sin(2 * np.pi * 140 * n * at_s) / n for n in range(1, 12))
+    return Clip(Audio((0.1 * tones * np.sin(np.pi * 4 * at_s) ** 2).astype(np.float32)))
 
 
 def _fail(item: _Item, error: Exception) -> None:
