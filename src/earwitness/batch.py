@@ -6,7 +6,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from earwitness.__about__ import __version__
@@ -78,11 +78,10 @@ class Gathering:
 
     def transcript(self, *, complete: bool) -> Transcript:
         """The transcript of what is finished."""
-        language = self.segments[0].language if self.segments else self.recipe.ask.language
         return Transcript(
             segments=self.segments,
             duration_s=self.end_s if complete else self.done_s,
-            language=language,
+            language=_language(self.segments) or self.recipe.ask.language,
             task=self.recipe.ask.task,
             provenance=Provenance(
                 earwitness=__version__,
@@ -152,6 +151,16 @@ def run(
             on_progress(_progress(gathered, recipe, started))
         _refuse_foreign(gathered)
     return gathered.transcript(complete=not stop)
+
+
+def _language(segments: Sequence[Segment]) -> str | None:
+    """The language of most of the speech; a guess counts by how likely it was. None where no segment names one."""
+    heard_s = dict[str, float]()
+    for s in segments:
+        if s.language is not None:
+            sure = 1.0 if s.language_prob is None else s.language_prob
+            heard_s[s.language] = heard_s.get(s.language, 0.0) + s.duration_s * sure
+    return max(heard_s, key=lambda code: heard_s[code], default=None)
 
 
 def _until(blocks: Iterator[Audio], stop: Stop | None) -> Iterator[Audio]:

@@ -35,6 +35,7 @@ TRANSCRIPT = Transcript(
             avg_logprob=-0.6733,
             confidence=0.51,
             no_speech_prob=0.04,
+            language_prob=0.97,
         ),
         Segment(
             3661.5,

@@ -62,6 +62,7 @@ SEGMENTS = st.builds(
     avg_logprob=st.none() | st.floats(-50, 0),
     confidence=SHARES,
     no_speech_prob=SHARES,
+    language_prob=SHARES,
     temperature=st.floats(0, 2),
     marks=st.lists(TEXT, max_size=2).map(tuple),
 )

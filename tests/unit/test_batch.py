@@ -261,6 +261,26 @@ def test_without_speech_the_language_is_the_one_that_was_asked_for(own: Kit) -> 
 
 
 # ── with the embedded model ──
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([(1.0, "de", 0.9), (9.0, "en", 0.9)], "en"),
+        ([(4.0, "de", 0.9), (6.0, "cy", 0.3)], "de"),
+        ([(4.0, "de", None), (3.0, "en", 1.0)], "de"),
+        ([(4.0, None, None), (1.0, "en", 0.2)], "en"),
+        ([(4.0, None, None)], "fr"),
+        ([], "fr"),
+    ],
+    ids=["most-speech", "most-likely", "told", "one-not-known", "none-known", "nothing-said"],
+)
+def test_the_language_is_that_of_most_speech(
+    parts: list[tuple[float, str | None, float | None]], expected: str
+) -> None:
+    found = Gathering(Recipe(ask=Ask(language="fr")), Report())
+    found.segments = tuple(Segment(0.0, s, "word", code, language_prob=prob) for s, code, prob in parts)
+    assert found.transcript(complete=True).language == expected
+
+
 def test_english_played_backwards_is_refused(sample: Path, kit: Kit) -> None:
     whole = np.concatenate([a.samples for a in decode.stream(sample.parent / "two_cities.wav", Report())])
     with pytest.raises(ForeignSpeech):

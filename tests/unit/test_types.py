@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from earwitness.errors import BadInput
-from earwitness.types import Audio, Provenance, Segment, Span, Token, Transcript
+from earwitness.types import Audio, Provenance, Segment, Span, Token, Transcript, compression_ratio
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,9 @@ def test_the_text_of_a_transcript_is_its_segments_in_order() -> None:
     transcript = Transcript(segments, 3.0, "en", "transcribe", provenance)
     assert transcript.text == "One. Two."
     assert [s.duration_s for s in transcript.segments] == [1.5, 1.0]
+
+
+def test_repetition_shows_in_the_compression_ratio() -> None:
+    assert compression_ratio("") == 0.0
+    assert Segment(0, 1, "Good night.").compression_ratio == compression_ratio("Good night.") < 1
+    assert compression_ratio("Good night. " * 40) > 2.4

@@ -60,9 +60,3 @@ def test_languages_have_their_full_names(
     language: str | None, task: Literal["transcribe", "translate"], expected: str
 ) -> None:
     assert verbose.language_name(replace(TRANSCRIPT, language=language, task=task)) == expected
-
-
-def test_repetition_shows_in_the_compression_ratio() -> None:
-    assert verbose.compression_ratio("") == 0.0
-    assert verbose.compression_ratio("Good night.") < 1
-    assert verbose.compression_ratio("Good night. " * 40) > 2.4

@@ -97,7 +97,7 @@ def test_segments_are_absolute_and_carry_what_is_known(words: Vocabulary) -> Non
     assert segment.text == "good morning"
     assert segment.token_ids == tuple(text)
     assert segment.avg_logprob == pytest.approx(-0.1)
-    assert (segment.language, segment.no_speech_prob, segment.marks) == ("en", 0.01, ())
+    assert (segment.language, segment.language_prob, segment.no_speech_prob, segment.marks) == ("en", 0.9, 0.01, ())
 
 
 def test_a_loop_is_cut_and_marked(words: Vocabulary) -> None:

@@ -29,6 +29,7 @@ def to_json(transcript: Transcript) -> dict[str, Json]:
     """A transcript as plain values."""
     found: dict[str, Any] = {"schema": SCHEMA, "text": transcript.text, **asdict(transcript)}
     for plain, segment in zip(found["segments"], transcript.segments, strict=True):
+        plain["compression_ratio"] = segment.compression_ratio
         plain["tokens"] = [{"id": t.id, "bytes": list(t.raw), "logprob": t.logprob} for t in segment.tokens]
     listed = _lists(found)
     assert isinstance(listed, dict)

@@ -4,7 +4,6 @@ Source: the types of openai-python (TranscriptionVerbose, TranscriptionSegment, 
 """
 
 import json
-import zlib
 
 from earwitness.audio import timebase
 from earwitness.types import Json, Segment, Transcript
@@ -55,7 +54,7 @@ def segment(number: int, given: Segment) -> dict[str, Json]:
         "tokens": list(given.token_ids),
         "temperature": given.temperature,
         "avg_logprob": round(given.avg_logprob, 4) if given.avg_logprob is not None else 0.0,
-        "compression_ratio": round(compression_ratio(given.text), 4),
+        "compression_ratio": round(given.compression_ratio, 4),
         "no_speech_prob": given.no_speech_prob if given.no_speech_prob is not None else 0.0,
     }
 
@@ -64,12 +63,6 @@ def language_name(transcript: Transcript) -> str:
     """The full English name of the transcript's language, `unknown` where nothing was said."""
     code = "en" if transcript.task == "translate" else transcript.language
     return "unknown" if code is None else LANGUAGES.get(code, code)
-
-
-def compression_ratio(text: str) -> float:
-    """Bytes of the text over bytes of it compressed by zlib, as Whisper measures repetition."""
-    raw = text.encode()
-    return len(raw) / len(zlib.compress(raw)) if raw else 0.0
 
 
 def dumps(transcript: Transcript) -> str:

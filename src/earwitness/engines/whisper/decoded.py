@@ -74,6 +74,7 @@ def segments(found: Decoded, clip: Clip, words: Spelling) -> tuple[Segment, ...]
                 clip.audio.start_s + piece.end_s,
                 text,
                 language=found.language,
+                language_prob=found.language_prob,
                 tokens=tuple(map(Token, piece.ids, raw, logprobs)),
                 token_ids=tuple(piece.ids),
                 avg_logprob=mean,
