@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from earwitness import config
-from earwitness.cli.demo import sample as find_sample
 from earwitness.kit import Kit
+from earwitness.models.catalog import sample as find_sample
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCES = Path(os.environ.get("EARWITNESS_REFERENCE_DATA", ROOT.parent / "shared" / "data"))

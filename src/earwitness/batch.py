@@ -17,11 +17,9 @@ from earwitness.engines import honour
 from earwitness.errors import ForeignSpeech
 from earwitness.kit import Kit
 from earwitness.models.lane import Urgency
-from earwitness.parts import Vad
 from earwitness.stages import speech
 from earwitness.stages.recipe import Recipe
 from earwitness.stages.recognise import edges_s, recognise
-from earwitness.stages.speech import Listening, Stretch
 from earwitness.types import Audio, Notice, Plan, Provenance, Segment, Suppressed, Transcript
 
 LEAST_REFUSED_S = 1.5
@@ -133,7 +131,7 @@ def run(
         blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
         room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s)
         how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
-        stretches = _stretches(_until(blocks, stop), kit.vad, how)
+        stretches = speech.stretches(_until(blocks, stop), kit.vad, how)
         for found in recognise(stretches, seat.submit, ask, lane.can, recipe.guarding):
             fresh = found.segments if ask.logprobs else tuple(replace(s, tokens=()) for s in found.segments)
             gathered.segments += fresh
@@ -168,17 +166,6 @@ def _until(blocks: Iterator[Audio], stop: Stop | None) -> Iterator[Audio]:
         if stop:
             return
         yield block
-
-
-def _stretches(blocks: Iterator[Audio], vad: Vad, how: Listening) -> Iterator[Stretch]:
-    """The speech of a recording, block by block."""
-    state = None
-    for block in blocks:
-        state = state or speech.begin(vad, block.start)
-        state, found = speech.listen(state, block, vad, how)
-        yield from found
-    if state is not None:
-        yield from speech.finish(state, vad, how)
 
 
 def _progress(gathered: Gathering, recipe: Recipe, started: float) -> Progress:

@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     """Engine workers; 0 takes as many as the power profile gives."""
     power: Literal["auto", "performance", "balanced", "power_saver"] = "auto"
     """How much of the machine the work may take; auto goes by mains, charge and heat."""
+    goal: Literal["throughput", "latency", "accuracy", "power"] = "throughput"
+    """What engine, format and device are chosen for, by what `earwitness bench` measured here."""
+    remeasure: bool = True
+    """Let the server measure again what was measured before, when a driver, library or model changed."""
+    engine_options: Mapping[str, Mapping[str, bool | int | float | str]] = Field(default_factory=dict)
+    """Options by engine, such as a beam_size for ctranslate2; each engine's page names its own."""
     unload_after_s: Annotated[float, Field(gt=0)] = 600.0
     """Seconds after which a model nobody uses is unloaded."""
     preload: bool | tuple[str, ...] = True
@@ -98,6 +104,11 @@ class Settings(BaseSettings):
     def models_folder(self) -> Path:
         """The model directory."""
         return self.models or self.home / "models"
+
+    @property
+    def measured(self) -> Path:
+        """File of what was measured on this machine."""
+        return self.home / "measured.json"
 
     @property
     def preloaded(self) -> tuple[str, ...]:

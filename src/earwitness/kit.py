@@ -3,22 +3,37 @@
 `api` and `cli` build one and close it. This is where names from recipes become loaded things.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pydantic import ValidationError
+
 from earwitness.config import Settings
 from earwitness.engines import Spec
-from earwitness.errors import EarwitnessError, EngineFailed, Missing, TooLittleMemory, Unsupported
-from earwitness.hardware import probe
+from earwitness.errors import (
+    BadInput,
+    EarwitnessError,
+    EngineFailed,
+    Missing,
+    TooLittleMemory,
+    UnknownModel,
+    Unsupported,
+)
+from earwitness.hardware import choose, measure, probe
+from earwitness.hardware.choose import Candidate
+from earwitness.hardware.measure import Measured
 from earwitness.hardware.power import Watch
-from earwitness.models import catalog
+from earwitness.models import candidates, catalog
 from earwitness.models.catalog import Catalog
 from earwitness.models.lane import Lane
 from earwitness.models.pool import Pool
+from earwitness.models.room import Limits
 from earwitness.parts import PartSpec, Vad
 from earwitness.plugins import ENGINES, PARTS, Plugins
 from earwitness.types import Can, Machine, Plan
@@ -46,9 +61,10 @@ class Kit:
         self.power = Watch(settings.power, probe.readings, clock=clock)
         self.catalog = Catalog(settings.models_folder, settings.aliases)
         self.engines: Plugins[Spec] = Plugins(ENGINES)
+        self._measured: tuple[int, dict[str, Measured]] = 0, {}
         self.parts: Plugins[PartSpec] = Plugins(PARTS)
         self.pool = Pool(
-            self._load,
+            self.load,
             files=lambda plan: self.catalog.find(plan.model).size,
             limits=_limits(settings, self.machine),
             pinned=_pinned(settings, self.catalog),
@@ -66,26 +82,34 @@ class Kit:
 
         Raises UnknownModel, Unsupported when no engine reads its formats, Missing when none of those can be used here.
         """
-        why_not, found, power = list[str](), list[Plan](), self.power.now()
-        entries = self.catalog.named(model)
-        for entry in entries:
-            for engine in self.engines:
-                if engine.spec is None or entry.format not in engine.spec.formats:
-                    continue
-                devices = engine.spec.devices(self.machine)
-                if engine.why_not or not devices:
-                    why_not.append(f"{engine.name}: {engine.why_not or 'no device of this machine suits it'}")
-                    continue
-                workers, device = self.settings.workers or power.workers(self.machine.cores), devices[0]
-                why = f"{engine.name} reads {entry.format} models; {workers} worker(s) of one thread on {device.name}"
-                why += "" if self.settings.workers else f"; {power.name}: {power.why}"
-                found.append(Plan(engine.name, entry.name, device, workers, why))
+        found, why_not = self.candidates(model)
         if found:
-            return tuple(found)
+            power = self.power.now()
+            note = "" if self.settings.workers else f"{power.name}: {power.why}"
+            return choose.ranked(found, self.measured(), self.settings.goal, note)
         if why_not:
             raise Missing(f"{model} can't run here: {'; '.join(why_not)}")
-        formats = ", ".join(sorted({entry.format for entry in entries}))
+        formats = ", ".join(sorted({entry.format for entry in self.catalog.named(model)}))
         raise Unsupported(f"no installed engine reads {formats} models, and {model} is one", param="model")
+
+    def names(self) -> tuple[str, ...]:
+        """The models that can be asked for here, each once, whatever formats it is there in."""
+        return tuple(dict.fromkeys(e.stored.model if e.stored else e.name for e in self.catalog.shown()))
+
+    def candidates(self, model: str) -> tuple[list[Candidate], list[str]]:
+        """All ways to run a model by name or alias, and why others can't be used. Raises UnknownModel."""
+        workers = self.settings.workers or self.power.now().workers(self.machine.cores)
+        return candidates.of(self.catalog.named(model), self.engines, self.machine, workers)
+
+    def measured(self) -> dict[str, Measured]:
+        """What was measured on this machine, by the candidates' keys; read again when it changed."""
+        try:
+            stamp = self.settings.measured.stat().st_mtime_ns
+        except OSError:
+            stamp = 0
+        if self._measured[0] != stamp:
+            self._measured = stamp, measure.read(self.settings.measured)
+        return self._measured[1]
 
     @contextmanager
     def lane(self, model: str, *, guess: bool = False) -> Iterator[tuple[Plan, Lane]]:
@@ -133,17 +157,31 @@ class Kit:
     ) -> None:
         self.close()
 
-    def _load(self, plan: Plan) -> Lane:
+    def load(self, plan: Plan) -> Lane:
+        """A lane of its own, beside the pool. Raises BadInput for wrong options of the engine, and what that raises."""
         spec = self.engines.get(plan.engine)
         files = catalog.locate(self.catalog.find(plan.model))
-        told = {"workers": plan.workers} if "workers" in spec.Options.model_fields else {}
+        told = {"workers": plan.workers, "cache": self._cache(spec.name)}
+        known = {name: value for name, value in told.items() if name in spec.Options.model_fields}
         try:
-            engine = spec.load(files, plan.device, spec.Options(**told))
+            options = spec.Options(**known | dict(self.settings.engine_options.get(spec.name, {})))
+            engine = spec.load(files, plan.device, options)
         except EarwitnessError:
             raise
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise BadInput(
+                f"the option {'.'.join(map(str, wrong['loc']))} of {spec.name} is wrong: {wrong['msg']}",
+                remedy=f"Correct EARWITNESS_ENGINE_OPTIONS; {spec.name} knows {', '.join(spec.Options.model_fields)}.",
+            ) from error
         except Exception as error:
             raise EngineFailed(f"{plan.engine} broke while it was loaded: {type(error).__name__}: {error}") from error
         return Lane(engine, workers=plan.workers, seats=self.settings.seats, power=self.power.now)
+
+    def _cache(self, engine: str) -> Path:
+        """Where an engine keeps what it compiles: in the model directory, or at home where that is read-only."""
+        shared = self.settings.models_folder / "cache" / engine
+        return shared if os.access(self.settings.models_folder, os.W_OK) else self.settings.home / "cache" / engine
 
 
 def _limits(settings: Settings, machine: Machine) -> Limits:

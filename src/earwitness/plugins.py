@@ -5,6 +5,7 @@ Nothing is imported until it is asked for, and what cannot be used keeps its rea
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, Protocol, TypeVar
 
@@ -37,14 +38,17 @@ class Found(Generic[S]):
 
 
 class Plugins(Generic[S]):
-    """The entry points of one group."""
+    """The entry points of one group. All are looked at once, when they are first wanted."""
 
     def __init__(self, group: str) -> None:
         self.group = group
 
     def __iter__(self) -> Iterator[Found[S]]:
-        for entry in sorted(entry_points(group=self.group), key=lambda e: e.name):
-            yield self._look(entry)
+        return iter(self._every)
+
+    @cached_property
+    def _every(self) -> tuple[Found[S], ...]:
+        return tuple(map(self._look, sorted(entry_points(group=self.group), key=lambda e: e.name)))
 
     def get(self, name: str) -> S:
         """The Spec of that name. Raises NotFound for an unknown name, Missing for one that can't be used here."""

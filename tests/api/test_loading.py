@@ -32,11 +32,11 @@ class Slow(Kit):
         super().__init__(settings, warm=True)
 
     @override
-    def _load(self, plan: Plan) -> Lane:
+    def load(self, plan: Plan) -> Lane:
         assert self.go.wait(WAIT_S)
         if self.breaks:
             raise EngineFailed("it broke at last")
-        return super()._load(plan)
+        return super().load(plan)
 
 
 @pytest.fixture

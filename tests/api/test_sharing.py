@@ -50,7 +50,7 @@ class HeldKit(Kit):
         self.engine = Held()
 
     @override
-    def _load(self, plan: Plan) -> Lane:
+    def load(self, plan: Plan) -> Lane:
         return Lane(self.engine, workers=1)
 
 

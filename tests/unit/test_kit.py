@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from earwitness import batch
 from earwitness.config import Settings
 from earwitness.engines import Engine, Spec, fake
-from earwitness.errors import Cancelled, EngineFailed, Missing, TooLittleMemory, UnknownModel, Unsupported
+from earwitness.errors import BadInput, Cancelled, EngineFailed, Missing, TooLittleMemory, UnknownModel, Unsupported
 from earwitness.kit import REST_S, Kit
 from earwitness.models import catalog
 from earwitness.models.room import Limits
@@ -29,7 +29,14 @@ def test_an_alias_leads_to_a_plan_with_its_reason(own: Kit) -> None:
     plan = own.plan("whisper-1")
     assert (plan.engine, plan.model, plan.device) == ("moonshine", "moonshine-tiny-en", own.machine.devices[0])
     assert plan.workers == own.machine.cores
-    assert "moonshine reads moonshine models" in plan.why
+    assert "the only one here" in plan.why
+
+
+def test_engines_are_told_their_options_and_wrong_ones_are_named(settings: Settings) -> None:
+    with Kit(settings.model_copy(update={"engine_options": {"fake": {"no_such": 1}}})) as own:
+        with pytest.raises(BadInput, match="no_such") as failure, own.lane("fake"):
+            pass
+        assert "EARWITNESS_ENGINE_OPTIONS" in failure.value.remedy
 
 
 def test_workers_may_be_set(settings: Settings) -> None:
@@ -99,6 +106,7 @@ class _Shaky:
 
     name = "shaky"
     formats: tuple[str, ...] = fake.spec.formats
+    libraries: tuple[str, ...] = ()
     Options: type[BaseModel] = fake.Options
     broken = True
     options = fake.Options()

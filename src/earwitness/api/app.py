@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
-from earwitness import telemetry
+from earwitness import telemetry, trial
 from earwitness.__about__ import __version__
 from earwitness.api import native, openai, whispercpp
 from earwitness.api.bridge import Works, in_thread
@@ -25,6 +25,10 @@ from earwitness.kit import Kit
 from earwitness.models.usage import Uses
 
 SWEEP_S = 15.0
+
+IDLE_S = 60.0
+"""How long nobody may have wanted anything before the machine is measured."""
+
 ABOUT = """
 Speech to text on your own machine, behind the protocols that clients already speak. The routes under `/v1` are
 OpenAI's; `/inference` is whisper.cpp's. Where a key is set, send it as `Authorization: Bearer KEY`.
@@ -68,7 +72,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     house: House = app.state.house
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
-    tasks = [asyncio.create_task(_preload(house)), asyncio.create_task(_sweep(house))]
+    tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure)]
     if house.uses.notice:
         house.log.warning("begun anew", why=house.uses.notice)
     house.log.info("started", version=__version__, cores=house.kit.machine.cores, home=str(house.settings.home))
@@ -98,6 +102,21 @@ async def _preload(house: House) -> None:
     except EarwitnessError as error:
         house.why_not_ready = error.message
         house.log.error("not ready", code=error.code, why=error.message, remedy=error.remedy)
+
+
+async def _remeasure(house: House) -> None:
+    """Once, when nobody wants anything: measure what was measured before a driver, a library or a model changed."""
+    if not house.settings.remeasure:
+        return
+    idle = 0.0
+    while idle < IDLE_S:
+        await asyncio.sleep(SWEEP_S)
+        idle = 0.0 if len(house.works) or not house.ready else idle + SWEEP_S
+    try:
+        if found := await in_thread(partial(trial.again, house.kit)):
+            house.log.info("measured again", models=found)
+    except EarwitnessError as error:
+        house.log.warning("not measured again", code=error.code, why=error.message)
 
 
 async def _sweep(house: House) -> None:

@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from earwitness.__about__ import __version__
 from earwitness.api import house
 from earwitness.api.schemas import (
+    Choice,
     DeviceInfo,
     EngineState,
     LoadedModel,
@@ -18,9 +19,10 @@ from earwitness.api.schemas import (
     ModelDetails,
     PlainError,
 )
-from earwitness.errors import BadInput
+from earwitness.errors import BadInput, EarwitnessError
 from earwitness.export import full
 from earwitness.hardware import probe
+from earwitness.kit import Kit
 from earwitness.models import catalog
 from earwitness.models.pool import Loaded, Loading
 from earwitness.stages.recipe import Recipe, language_code
@@ -79,6 +81,7 @@ def device_info(request: Request) -> DeviceInfo:
         device_readings=list(probe.device_readings()),
         power=home.kit.power.now(),
         engines=[EngineState(name=e.name, usable=e.why_not is None, why_not=e.why_not) for e in home.kit.engines],
+        choices=[_choice(home.kit, name) for name in home.kit.names()],
         loaded=[_loaded(place) for place in home.kit.pool.loaded()],
         loading=[_loading(load) for load in home.kit.pool.loading()],
     )
@@ -143,6 +146,13 @@ def _detail(entry: catalog.Entry, *, loaded: bool, loading_s: float | None) -> M
         loaded=loaded,
         loading_s=loading_s,
     )
+
+
+def _choice(kit: Kit, name: str) -> Choice:
+    try:
+        return Choice(model=name, plans=list(kit.plans(name)), why_not=kit.candidates(name)[1])
+    except EarwitnessError as error:
+        return Choice(model=name, plans=[], why_not=[error.message])
 
 
 def _loaded(place: Loaded) -> LoadedModel:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from earwitness.hardware.power import Power
-from earwitness.types import Device, DeviceReading, Note, Readings
+from earwitness.types import Device, DeviceReading, Note, Plan, Readings
 
 FILE = {"type": "string", "format": "binary"}
 
@@ -151,6 +151,14 @@ class LoadingModel(BaseModel):
     expected_s: float | None
 
 
+class Choice(BaseModel):
+    """How a model runs here: the ways in which it can, the preferred one first, and why others can't."""
+
+    model: str
+    plans: list[Plan]
+    why_not: list[str]
+
+
 class DeviceInfo(BaseModel):
     """This machine and what runs on it; `memory`, and what models may take of it, in bytes. Unknown is 0 or null."""
 
@@ -171,6 +179,7 @@ class DeviceInfo(BaseModel):
     device_readings: list[DeviceReading]
     power: Power
     engines: list[EngineState]
+    choices: list[Choice]
     loaded: list[LoadedModel]
     loading: list[LoadingModel]
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from earwitness.cli import demo, doctor, models, serve, transcribe
+from earwitness.cli import bench, demo, doctor, models, serve, transcribe
 from earwitness.cli.exits import INTERRUPTED, code_of, explain
 from earwitness.errors import EarwitnessError
 
@@ -21,6 +21,7 @@ app.command("transcribe")(transcribe.transcribe)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
 app.add_typer(models.app, name="models")
 
 

@@ -1,14 +1,11 @@
 """`earwitness demo`: the main job on the sample that comes with the install, and what to try next."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
     from earwitness.types import Segment
-
-SAMPLE = "endgame_nagg_nell.wav"
 
 
 def demo() -> None:
@@ -21,11 +18,12 @@ def demo() -> None:
     from earwitness import batch, config
     from earwitness.audio import timebase
     from earwitness.kit import Kit
+    from earwitness.models.catalog import sample
     from earwitness.stages.recipe import Recipe
 
     console = Console(highlight=False, soft_wrap=True)
     path = sample()
-    console.print(f"[bold]Listening to {SAMPLE}[/], a short scene for two voices that comes with the recogniser.\n")
+    console.print(f"[bold]Listening to {path.name}[/], a short scene for two voices that comes with the recogniser.\n")
 
     def told(fresh: "tuple[Segment, ...]") -> None:
         for segment in fresh:
@@ -54,15 +52,3 @@ def demo() -> None:
     )
     if not found.segments:
         raise typer.Exit(8)
-
-
-def sample() -> Path:
-    """The sample recording. Raises Missing when the recogniser's package is not whole."""
-    from earwitness.errors import Missing
-    from earwitness.models import catalog
-
-    encoder = catalog.locate(catalog.default()).files["encoder"]
-    path = Path(encoder.parent.parent / SAMPLE)
-    if not path.is_file():
-        raise Missing(f"the sample {SAMPLE} is not where it should be: {path.parent}")
-    return path

@@ -68,6 +68,7 @@ def examine() -> Iterator[Finding]:
         _home,
         _engines,
         _models,
+        _choices,
         _trial,
     )
     for look in looks:
@@ -176,12 +177,29 @@ def _models(_: "Settings") -> "Iterator[Finding]":
     yield Finding("model", "ok", f"{entry.name}: files are there and their checksums are right")
 
 
+def _choices(settings: "Settings") -> "Iterator[Finding]":
+    from earwitness.errors import EarwitnessError
+    from earwitness.kit import Kit
+
+    with Kit(settings) as kit:
+        for name in kit.names():
+            try:
+                plans, (_, why_not) = kit.plans(name), kit.candidates(name)
+            except EarwitnessError as error:
+                yield Finding(f"model {name}", "warn", error.message, error.remedy)
+                continue
+            for rank, plan in enumerate(plans, 1):
+                yield Finding(f"{name} {rank}.", "ok", f"{plan.model}, {plan.why}")
+            for why in why_not:
+                yield Finding(f"{name} not", "ok", why)
+
+
 def _trial(settings: "Settings") -> "Iterator[Finding]":
     import time
 
     from earwitness import batch
-    from earwitness.cli.demo import sample
     from earwitness.kit import Kit
+    from earwitness.models.catalog import sample
     from earwitness.stages.recipe import Recipe
 
     path = sample()

@@ -43,6 +43,8 @@ class Spec(Protocol):
 
     name: str
     formats: tuple[str, ...]
+    libraries: tuple[str, ...]
+    """Packages whose version decides how fast it is."""
     Options: type[BaseModel]
 
     def missing(self) -> str | None:

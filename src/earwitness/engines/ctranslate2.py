@@ -111,13 +111,14 @@ class CTranslate2:
 class _Spec:
     name = "ctranslate2"
     formats = ("ctranslate2",)
+    libraries = ("ctranslate2",)
     Options: type[BaseModel] = Options
 
     def missing(self) -> str | None:
         return calls.missing("ctranslate2", "ctranslate2", "tokenizers")
 
     def devices(self, machine: Machine) -> tuple[Device, ...]:
-        return tuple(d for d in machine.devices if d.kind == "cpu")
+        return tuple(d for d in machine.devices if "cuda" in d.apis or d.kind == "cpu")
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
         if why := self.missing():

@@ -96,6 +96,7 @@ class Fake:
 class _Spec:
     name = "fake"
     formats: tuple[str, ...] = ("fake",)
+    libraries: tuple[str, ...] = ()
     Options: type[BaseModel] = Options
 
     def missing(self) -> str | None:

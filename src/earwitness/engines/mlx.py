@@ -121,13 +121,15 @@ class Net:
 class _Spec:
     name = "mlx"
     formats = ("mlx",)
+    libraries = ("mlx",)
     Options: type[BaseModel] = calls.Plain
 
     def missing(self) -> str | None:
         return calls.missing("mlx", "mlx", "tokenizers")
 
     def devices(self, machine: Machine) -> tuple[Device, ...]:
-        return tuple(d for d in machine.devices if d.kind == "cpu")
+        cards = tuple(d for d in machine.devices if "metal" in d.apis)
+        return cards or tuple(d for d in machine.devices if d.kind == "cpu" and machine.system.startswith("Linux"))
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
         if why := self.missing():

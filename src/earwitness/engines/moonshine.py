@@ -124,6 +124,7 @@ class _Options(BaseModel):
 class _Spec:
     name = "moonshine"
     formats = ("moonshine",)
+    libraries = ("onnxruntime",)
     Options: type[BaseModel] = _Options
 
     def missing(self) -> str | None:

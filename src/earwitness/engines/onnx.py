@@ -67,6 +67,7 @@ class Graphs:
 class _Spec:
     name = "onnx"
     formats = ("onnx",)
+    libraries = ("onnxruntime",)
     Options: type[BaseModel] = calls.Cores
 
     def missing(self) -> str | None:

@@ -88,13 +88,14 @@ class Compiled:
 class _Spec:
     name = "openvino"
     formats = ("openvino",)
+    libraries = ("openvino",)
     Options: type[BaseModel] = Options
 
     def missing(self) -> str | None:
         return calls.missing("openvino", "openvino", "tokenizers")
 
     def devices(self, machine: Machine) -> tuple[Device, ...]:
-        return tuple(d for d in machine.devices if d.kind == "cpu")
+        return tuple(d for d in machine.devices if "openvino" in d.apis or d.kind == "cpu")
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
         if why := self.missing():

@@ -90,13 +90,14 @@ class Net:
 class _Spec:
     name = "torch"
     formats = ("base",)
+    libraries = ("torch", "transformers")
     Options: type[BaseModel] = Options
 
     def missing(self) -> str | None:
         return calls.missing("torch", "torch", "transformers", "safetensors", "tokenizers")
 
     def devices(self, machine: Machine) -> tuple[Device, ...]:
-        return tuple(d for d in machine.devices if d.kind == "cpu")
+        return tuple(d for d in machine.devices if {"cuda", "rocm", "metal"} & {*d.apis} or d.kind == "cpu")
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
         if why := self.missing():
@@ -107,7 +108,7 @@ class _Spec:
 
         logging.disable_progress_bar()  # files that are here take no time worth a bar
         folder, chosen = files.files["folder"], options if isinstance(options, Options) else Options()
-        where = "cpu" if device.kind == "cpu" else f"cuda:{device.index}"
+        where = "cpu" if device.kind == "cpu" else "mps" if "metal" in device.apis else f"cuda:{device.index}"
         kind = chosen.precision.replace("default", "float32" if where == "cpu" else "float16")
         if chosen.threads:
             torch.set_num_threads(chosen.threads)

@@ -1,8 +1,8 @@
-"""Whisper on whisper.cpp: any processor, Apple and Vulkan cards, quantised models in one file.
+"""Whisper on whisper.cpp: any processor, Apple's cards, quantised models in one file.
 
 A context of the runtime takes one call at a time, so there is one for each worker. Its parameters are made anew for
-each clip: those of pywhispercpp's own `Model` stick from call to call. It has no batches. Words are timed by its
-alignment of the cross-attention (DTW). Gives no probability of silence, which its Python side does not hand out.
+each clip: those of pywhispercpp's `Model` stick. No batches; words are timed by its alignment of the cross-attention
+(DTW). Gives no probability of silence, which its Python side does not hand out.
 
 Source: whisper.cpp 1.8, include/whisper.h, as the wheel pywhispercpp 1.5 carries it.
 """
@@ -22,8 +22,7 @@ from earwitness.engines.whisper.vocabulary import MULTILINGUAL
 from earwitness.errors import EarwitnessError, EngineFailed, Missing
 from earwitness.types import Ask, Clip, Device, Machine, ModelFiles, Samples, Segment
 
-SHORTEST_S = 1.0
-"""What is shorter than that gives nothing, so it gets silence after it."""
+SHORTEST_S = 1.0  # what is shorter gives nothing, so it gets silence after it
 
 
 class WhisperCpp:
@@ -118,13 +117,14 @@ class WhisperCpp:
 class _Spec:
     name = "whispercpp"
     formats = ("ggml",)
+    libraries = ("pywhispercpp",)
     Options: type[BaseModel] = calls.Options
 
     def missing(self) -> str | None:
         return calls.missing("whispercpp", "_pywhispercpp")
 
     def devices(self, machine: Machine) -> tuple[Device, ...]:
-        return tuple(d for d in machine.devices if d.kind == "cpu")
+        return tuple(d for d in machine.devices if "metal" in d.apis or d.kind == "cpu")
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
         if why := self.missing():

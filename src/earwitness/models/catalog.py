@@ -19,6 +19,7 @@ from earwitness.models.stamps import Stamps
 from earwitness.types import ModelFiles
 
 DEFAULT = "moonshine-tiny-en"
+SAMPLE = "endgame_nagg_nell.wav"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,10 @@ class Catalog:
         """What is in the folder and can be loaded; the folder is read again when anything in it changed."""
         if self._seen is None or not self._seen[0].hold():
             stamps = Stamps.of(self.folder)
-            entries = tuple(_entry(s) for s in directory.scan(self.folder) if s.format != "base")
+            stored = sorted(
+                directory.scan(self.folder), key=lambda s: s.format == "base"
+            )  # what was converted goes first
+            entries = tuple(map(_entry, stored))
             self._seen = stamps, entries
         return self._seen[1]
 
@@ -191,7 +195,7 @@ def _told(stored: Stored, licence: str) -> Entry:
         author="",
         package="",
         size=stored.size,
-        about=f"in the model directory, {stored.format} {stored.precision}",
+        about=f"in the model directory, {stored.format} {stored.precision}".strip(),
         stored=stored,
     )
 
@@ -212,6 +216,14 @@ def locate(entry: Entry) -> ModelFiles:
                 remedy=f"Install the package {entry.package} again: pip install --force-reinstall {entry.package}",
             )
     return ModelFiles(entry.name, entry.format, files)
+
+
+def sample() -> Path:
+    """The sample recording, English, half a minute. Raises Missing when the recogniser's package is not whole."""
+    path = locate(default()).files["encoder"].parent.parent / SAMPLE
+    if not path.is_file():
+        raise Missing(f"the sample {SAMPLE} is not where it should be: {path.parent}")
+    return path
 
 
 def verify(entry: Entry) -> None:

@@ -9,6 +9,7 @@ mistakes. A stretch that grows to `longest_s` is cut at its longest pause; where
 32 ms of its second half, and marked `forced`.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -96,6 +97,17 @@ def finish(state: Heard, vad: Vad, how: Listening) -> tuple[Stretch, ...]:
     fold = _heard(state, np.zeros(-length % vad.frame, np.float32), vad, how, limit=length)
     fold.close_all()
     return tuple(fold.out)
+
+
+def stretches(blocks: Iterable[Audio], vad: Vad, how: Listening) -> Iterator[Stretch]:
+    """The speech of a recording that comes in blocks."""
+    state = None
+    for block in blocks:
+        state = state or begin(vad, block.start)
+        state, found = listen(state, block, vad, how)
+        yield from found
+    if state is not None:
+        yield from finish(state, vad, how)
 
 
 def _heard(state: Heard, samples: Samples, vad: Vad, how: Listening, limit: int | None = None) -> "_Fold":

@@ -27,9 +27,9 @@ def verify(
 
     from earwitness import config
     from earwitness.cli import paths
-    from earwitness.cli.demo import sample
     from earwitness.errors import StorageFailed
     from earwitness.models import verify as verifying
+    from earwitness.models.catalog import sample
 
     root = config.load().models_folder
     chosen = _chosen(root, names or [])
