@@ -106,6 +106,17 @@ def test_a_bad_conversion_fails_the_command(home: Path, form: str, precision: st
     earwitness(home, "models", "rm", name)
 
 
+def test_a_bundle_carries_models_to_another_machine(home: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "models.tar"
+    told = earwitness(home, "models", "export", "whisper-micro", "-o", packed).stdout
+    assert "whisper-micro/ctranslate2-int8, whisper-micro/ggml-q5_0" in told
+    there = tmp_path / "there"
+    assert len(earwitness(there, "models", "import", packed).stdout.splitlines()) == 3
+    assert earwitness(there, "models", "import", packed).stdout.count("is here already") == 3
+    assert "FAILED" not in earwitness(there, "models", "verify", "--quick").stdout
+    assert "own names" in earwitness(there, "models", "import", packed, "--name", "x", fails=3).stderr
+
+
 def test_a_path_leads_to_the_files(home: Path) -> None:
     assert Path(earwitness(home, "models", "path", "whisper-micro/ggml-q5_0").stdout.strip()).is_file()
     assert Path(earwitness(home, "models", "path").stdout.strip()) == home / "models"

@@ -1,14 +1,16 @@
 """The model directory: names and places, whole or not at all, and what is brought in."""
 
+import errno
 import os
 import shutil
 import struct
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from earwitness.errors import BadInput, EngineFailed, NotFound, StorageFailed, UnknownModel
-from earwitness.models import bring, directory
+from earwitness.models import bring, directory, verify
 from earwitness.models.catalog import Catalog
 from earwitness.models.convert import checkpoint, convert
 from earwitness.models.directory import Stored
@@ -143,6 +145,38 @@ def test_a_directory_that_is_read_only_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StorageFailed), directory.making(tmp_path / "ggml" / "x"):
         pass
+
+
+def test_a_read_only_directory_serves_and_says_why_it_takes_nothing(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for thing, names in ((Path, ("mkdir", "write_bytes", "rename", "replace", "unlink")), (os, ("link", "rmdir"))):
+        for name in names:
+            monkeypatch.setattr(thing, name, refused)
+    monkeypatch.setattr(tempfile, "mkdtemp", refused)
+    monkeypatch.setattr(shutil, "rmtree", refused)
+    here = Catalog(root)
+    assert len(here.named("whisper-micro")) == 3
+    found = bring.stored(root, "whisper-micro/ctranslate2-int8")
+    assert verify.check(found).passed
+    assert directory.cache(root, "openvino") is None
+    for change in (
+        lambda: bring.copied(whisper.MODEL, root, name="other"),
+        lambda: convert(whisper.MODEL, root, model="other", form="ggml", precision=None),
+        lambda: directory.remove(found),
+        lambda: verify.keep(found, verify.check(found)),
+    ):
+        with pytest.raises(StorageFailed, match="Read-only"):
+            change()
+
+
+def test_runtimes_have_a_place_for_what_they_compile(tmp_path: Path) -> None:
+    assert directory.cache(tmp_path, "openvino") == tmp_path / "cache" / "openvino"
+    assert (tmp_path / "cache" / "openvino").is_dir()
+    assert directory.scan(tmp_path) == ()
 
 
 def test_removing_leaves_no_empty_folders(tmp_path: Path) -> None:

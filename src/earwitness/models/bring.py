@@ -1,16 +1,13 @@
 """Brings models into the model directory, and finds them there by name."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from earwitness.errors import BadInput, NotFound, UnknownModel
 from earwitness.models import blobs, directory, known, looks, manifest
 from earwitness.models.directory import Stored
 from earwitness.models.manifest import Origin
-
-TEXTS = ("*.json", "*.txt", "*.md", "LICENSE*")
-"""Files that are copied beside the weights; code, pickles and what else lies there are not."""
 
 
 def copied(
@@ -60,10 +57,8 @@ def settled(source: Path, root: Path, form: str, *, name: str | None, precision:
 
 
 def wanted(folder: Path, form: str) -> Iterator[Path]:
-    """The files of a model that are kept: texts and its format's weights."""
-    how = directory.CHECKPOINT if form == "base" else directory.FORMATS[form]
-    found = {path for pattern in (*TEXTS, *how.weights) for path in folder.glob(pattern) if path.is_file()}
-    yield from sorted(path for path in found if not path.name.startswith("."))
+    """The files of a model that are kept: texts and its format's weights, no code, no pickles."""
+    yield from sorted(p for p in folder.iterdir() if p.is_file() and directory.belongs(form, p.name))
 
 
 def completed(folder: Path, form: str) -> None:
@@ -85,3 +80,15 @@ def stored(root: Path, name: str) -> Stored:
         listed = ", ".join(s.name for s in found)
         raise UnknownModel(f"{name} is there more than once: {listed}", remedy="Give the full name.")
     raise UnknownModel(f"there is no {name!r} in the model directory {root}")
+
+
+def chosen(root: Path, names: Iterable[str]) -> tuple[Stored, ...]:
+    """The models of these names, all formats of each, or one by its full name. Raises UnknownModel."""
+    here = directory.scan(root)
+    found: dict[Stored, None] = {}
+    for name in names:
+        meant = [s for s in here if name.strip().lower() in (s.name, s.model) or known.plain(name) == s.model]
+        if not meant:
+            raise UnknownModel(f"there is no {name!r} in the model directory {root}")
+        found |= dict.fromkeys(meant)
+    return tuple(found)

@@ -4,11 +4,13 @@
     ggml/ggml-base-q5_0.bin           whisper.cpp's own names; f16 where none is named
     base/whisper-base/                the checkpoint that the others were made from
     blobs/sha256/ab/abcdef…           what models share, once, by its content (see `blobs`)
+    cache/openvino/                   what runtimes compiled from models
 
 What is written appears whole or not at all: it is made beside its place and put there in one step. A name that begins
 with a dot is such a thing in the making, or what is known of a model (see `manifest`). Loads nothing.
 """
 
+import os
 import re
 import shutil
 import struct
@@ -16,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from earwitness.engines.whisper.ggml import MAGIC
@@ -50,6 +53,12 @@ FORMATS = {
     "ggml": Format(("q5_0", "q8_0", "f16", "f32", "q5_1", "q4_1", "q4_0")),
 }
 """By the folder's name. One line makes a format known to list, import, verify, export and rm."""
+
+TEXTS = ("*.json", "*.txt", "*.md", "LICENSE*")
+"""Files that are kept beside the weights."""
+
+CACHES = ("openvino", "tensorrt", "coreml")
+"""Runtimes that keep what they compiled from models in `cache/`."""
 
 CHECKPOINT = Format((), ("config.json",), ("model.safetensors", "model-*-of-*.safetensors"))
 """Format `base`, which has no precisions."""
@@ -104,6 +113,26 @@ def contents(path: Path) -> dict[str, Path]:
 def beside(path: Path, what: str) -> Path:
     """Where something that is known of the model at `path` is kept: in its folder, or beside its file."""
     return path / f".{what}.json" if path.is_dir() else path.with_name(f".{path.name}.{what}.json")
+
+
+def belongs(form: str, name: str) -> bool:
+    """Whether a file of this name may be part of a model in a format: its weights, or a text; no code, no pickles."""
+    if form == "base" or FORMATS[form].holds:
+        how = CHECKPOINT if form == "base" else FORMATS[form]
+        plain = "/" not in name and "\\" not in name and not name.startswith(".")
+        return plain and any(fnmatchcase(name, pattern) for pattern in (*TEXTS, *how.weights))
+    return bool(NAME.fullmatch(name.lower()) and ggml_name(name))
+
+
+def cache(root: Path, runtime: str) -> Path | None:
+    """Where a runtime keeps what it compiled, one of `CACHES`; None where the directory is read-only."""
+    assert runtime in CACHES
+    folder = root / "cache" / runtime
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
 
 
 def scan(root: Path) -> tuple[Stored, ...]:

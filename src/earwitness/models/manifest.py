@@ -80,6 +80,14 @@ def read(stored: Stored) -> Manifest | None:
     return parse(text, stored.name)
 
 
+def of(stored: Stored) -> Manifest:
+    """The manifest of a model; one that has none is read for it, and was imported as far as anybody knows."""
+    if found := read(stored):
+        return found
+    files = {n: Kept(blobs.digest(p), p.stat().st_size) for n, p in directory.contents(stored.path).items()}
+    return taken(stored, Origin("import", "put there by hand"), files)
+
+
 def taken(stored: Stored, origin: Origin, files: Mapping[str, Kept]) -> Manifest:
     """The manifest of a model that is kept now."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -89,12 +97,17 @@ def taken(stored: Stored, origin: Origin, files: Mapping[str, Kept]) -> Manifest
 
 @contextmanager
 def keeping(
-    root: Path, stored: Stored, origin: Origin, *, replace: bool = False, known: dict[str, str] | None = None
+    root: Path,
+    stored: Stored,
+    origin: Origin | Manifest,
+    *,
+    replace: bool = False,
+    known: dict[str, str] | None = None,
 ) -> Iterator[Path]:
     """`directory.making` for a model: its files go into the blob store, and its manifest with it.
 
-    `known` has the checksums that are known already, by file name; it may be filled within the block. Raises what
-    `directory.making` raises.
+    A model that has a manifest already, because it comes from another directory, keeps that. `known` has the checksums
+    that are known already, by file name; it may be filled within the block. Raises what `directory.making` raises.
     """
     sums = {} if known is None else known
     with directory.making(stored.path, replace=replace) as made:
@@ -104,7 +117,8 @@ def keeping(
             sha256 = sums.get(name) or blobs.digest(path)
             files[name] = Kept(sha256, path.stat().st_size)
             blobs.share(root, path, sha256)
-        directory.beside(made, KEY).write_bytes(taken(stored, origin, files).as_json())
+        told = origin if isinstance(origin, Manifest) else taken(stored, origin, files)
+        directory.beside(made, KEY).write_bytes(told.as_json())
 
 
 def licence_of(folder: Path) -> str:

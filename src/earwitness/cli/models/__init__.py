@@ -8,6 +8,7 @@ app = typer.Typer(help="Models: what is here, and how to bring more.", no_args_i
 app.command("list")(listing.list_)
 app.command("pull")(bringing.pull)
 app.command("import")(bringing.import_)
+app.command("export")(bringing.export)
 app.command("convert")(making.convert)
 app.command("verify")(checking.verify)
 app.command("path")(listing.path)

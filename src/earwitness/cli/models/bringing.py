@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from earwitness.cli.models.making import convert
-from earwitness.cli.models.shown import tell
+from earwitness.cli.models.shown import bar, tell
 
 
 def pull(
@@ -37,15 +37,43 @@ def pull(
 
 
 def import_(
-    source: Annotated[Path, typer.Argument(help="A checkpoint's folder, a CTranslate2 folder, or a GGML file.")],
+    source: Annotated[
+        Path, typer.Argument(help="A checkpoint's folder, a CTranslate2 folder, a GGML file, or a bundle.")
+    ],
     name: Annotated[
         str | None, typer.Option(help="What to call it; the name of the folder or file if left out.")
     ] = None,
-    precision: Annotated[str, typer.Option(help="Of a CTranslate2 folder or GGML file.")] = "",
+    precision: Annotated[str, typer.Option(help="Of a folder or file that does not say it.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite one of that name.")] = False,
 ) -> None:
-    """Copy a model from this machine into the model directory, after a look at whether it is whole."""
+    """Copy models from this machine into the model directory, after a look at whether they are whole."""
     from earwitness import config
-    from earwitness.models import bring
+    from earwitness.errors import BadInput
+    from earwitness.models import bring, bundle
 
-    tell(bring.copied(source, config.load().models_folder, name=name, precision=precision, replace=replace))
+    root = config.load().models_folder
+    if not (source.is_file() and bundle.holds(source)):
+        tell(bring.copied(source, root, name=name, precision=precision, replace=replace))
+        return
+    if name or precision:
+        raise BadInput("a bundle has its own names", remedy="Leave --name and --precision out.")
+    with bar(source.name) as told:
+        came, here = bundle.bring(source, root, replace=replace, told=told)
+    for stored in came:
+        tell(stored)
+    for stored in here:
+        typer.echo(f"{stored.name}  is here already")
+
+
+def export(
+    names: Annotated[list[str], typer.Argument(help="Models: all formats of each, or one by its full name.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The bundle, such as models.tar.")],
+) -> None:
+    """Write models into a bundle for machines without a network; `earwitness models import` takes it in there."""
+    from earwitness import config
+    from earwitness.models import bring, bundle
+
+    chosen = bring.chosen(config.load().models_folder, names)
+    with bar(output.name) as told:
+        bundle.export(chosen, output, told)
+    typer.echo(f"{output}  {output.stat().st_size / 1e6:.1f} MB  {', '.join(s.name for s in chosen)}")

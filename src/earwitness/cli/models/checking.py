@@ -28,11 +28,12 @@ def verify(
     from earwitness import config
     from earwitness.cli import paths
     from earwitness.errors import StorageFailed
+    from earwitness.models import bring, directory
     from earwitness.models import verify as verifying
     from earwitness.models.catalog import sample
 
     root = config.load().models_folder
-    chosen = _chosen(root, names or [])
+    chosen = bring.chosen(root, names) if names else directory.scan(root)
     recordings = [] if quick else [sample()] if audio is None else [r.path for r in paths.find([str(audio)]) if r.path]
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with console.status("looking at files …"):
@@ -52,21 +53,6 @@ def verify(
         typer.echo(json.dumps([asdict(r) | {"passed": r.passed} for r in reports.values()], indent=2))
     if not all(report.passed for report in reports.values()):
         raise typer.Exit(8)
-
-
-def _chosen(root: Path, names: Sequence[str]) -> "list[Stored]":
-    """The stored models of these names, all formats of each; all models where none is named."""
-    from earwitness.errors import UnknownModel
-    from earwitness.models import directory, known
-
-    here = directory.scan(root)
-    found: list[Stored] = []
-    for name in names:
-        meant = [s for s in here if name.strip().lower() in (s.name, s.model) or known.plain(name) == s.model]
-        if not meant:
-            raise UnknownModel(f"there is no {name!r} in the model directory {root}")
-        found += [s for s in meant if s not in found]
-    return found if names else list(here)
 
 
 def _compared(root: Path, reports: "dict[Stored, Report]", recordings: Sequence[Path]) -> "dict[Stored, Report]":
