@@ -29,6 +29,9 @@ class Hub:
     """Bytes of a large file after which the connection ends, once."""
     lie: bool = False
     """Announce a checksum that the weights do not have."""
+    leads: str = ""
+    """Where the next request of a file is sent on to."""
+    logins: set[str] = field(default_factory=set)
     tags: list[str] = field(default_factory=list)
     sent: dict[str, int] = field(default_factory=dict)
     """Bytes of each file that went out."""
@@ -114,8 +117,18 @@ class _Door(BaseHTTPRequestHandler):
         return {"sha256": sha256, "oid": sha256, "size": size, "pointerSize": 134}
 
     def _file(self, name: str, *, body: bool) -> None:
+        self.its.logins |= {told} if (told := self.headers.get("Authorization")) else set()
+        if self.its.leads:
+            to, self.its.leads = self.its.leads, ""
+            self._end(302, {"Location": to})
+            return
+        if name not in self.its.files:
+            self._end(404)
+            return
         whole = self.its.files[name]
         start = int(found[1]) if (found := re.match(r"bytes=(\d+)-", self.headers.get("Range", ""))) else 0
+        if self.headers.get("If-Range", f'"{self.its.sha256(name)}"') != f'"{self.its.sha256(name)}"':
+            start = 0
         headers = {
             "ETag": f'"{self.its.sha256(name)}"',
             "X-Repo-Commit": self.its.commit,
