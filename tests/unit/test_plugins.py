@@ -80,5 +80,5 @@ def test_an_engine_that_lacks_something_is_found_with_its_reason(install: Instal
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     engines: Plugins[Spec] = Plugins(ENGINES)
-    with pytest.raises(NotFound, match="fake, moonshine"):
+    with pytest.raises(NotFound, match="fake, mlx, moonshine"):
         engines.get("moonshin")

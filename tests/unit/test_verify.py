@@ -166,6 +166,14 @@ def test_another_engine_hears_it_where_the_first_is_missing(stored: Stored, tmp_
         verify.reference(tmp_path, "whisper-x", [], {"ggml"}, _saying())
 
 
+def test_a_checkpoint_is_heard_as_it_is_where_pytorch_is(stored: Stored, tmp_path: Path) -> None:
+    def run(root: Path, name: str, recordings: Sequence[Path]) -> Sequence[str]:
+        assert (root, name, recordings) == (tmp_path, "whisper-micro/base", RECORDINGS)
+        return TEN, TEN
+
+    assert verify.reference(tmp_path, "whisper-micro", RECORDINGS, {"base", "ggml"}, run) == ("base", (TEN, TEN))
+
+
 def test_a_broken_checkpoint_is_no_reference(stored: Stored, tmp_path: Path) -> None:
     with (tmp_path / "base" / "whisper-micro" / "config.json").open("ab") as file:
         file.write(b"\n")

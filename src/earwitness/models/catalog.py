@@ -102,6 +102,10 @@ def default() -> Entry:
     return next(entry for entry in ENTRIES if entry.name == DEFAULT)
 
 
+UNSHOWN = ("fake", "base")
+"""Formats that are found by name and not listed."""
+
+
 class Catalog:
     """The models of an installation: the built-in ones, and those in the folder as they are at each call.
 
@@ -138,9 +142,12 @@ class Catalog:
         return self.named(name)[0]
 
     def shown(self) -> tuple[Entry, ...]:
-        """What users choose from: all but the test double. The preferred format of a model has its name as an alias."""
+        """What users choose from: all but the test double, and checkpoints, which are there to be converted.
+
+        The preferred format of a model has its name as an alias.
+        """
         listed, taken = [], set(self.aliases)
-        for entry in (*(e for e in ENTRIES if e.format != "fake"), *self._stored()):
+        for entry in (e for e in (*ENTRIES, *self._stored()) if e.format not in UNSHOWN):
             own = tuple(n for n in (*entry.aliases, *entry.called[1:]) if n not in taken)
             taken |= set(own)
             listed.append(replace(entry, aliases=own))
@@ -160,10 +167,8 @@ class Catalog:
         """What is in the folder and can be loaded; the folder is read again when anything in it changed."""
         if self._seen is None or not self._seen[0].hold():
             stamps = Stamps.of(self.folder)
-            stored = sorted(
-                directory.scan(self.folder), key=lambda s: s.format == "base"
-            )  # what was converted goes first
-            entries = tuple(map(_entry, stored))
+            found = sorted(directory.scan(self.folder), key=lambda s: (s.model, s.format == "base"))  # which comes last
+            entries = tuple(_entry(s) for s in found)
             self._seen = stamps, entries
         return self._seen[1]
 

@@ -26,8 +26,8 @@ KEY = "verified"
 LEAST = 0.95
 """Share of words on which a conversion must agree with its checkpoint."""
 
-EXACT = (("ctranslate2", "float32"), ("ggml", "f32"))
-"""Formats in which a checkpoint is heard as it was trained, the preferred one first."""
+EXACT = (("base", ""), ("ctranslate2", "float32"), ("onnx", "float32"), ("ggml", "f32"))
+"""Formats in which a checkpoint is heard as it was trained, the preferred one first: PyTorch reads it as it is."""
 
 Transcribe = Callable[[Path, str, Sequence[Path]], Sequence[str]]
 """The texts of recordings: model directory, a model's full name, recordings."""
@@ -117,9 +117,11 @@ def reference(
         raise NotFound(f"its checkpoint base/{model} is not here")
     if faults := check(Stored(model, "base", "", source)).faults:
         raise BadInput(f"its checkpoint base/{model} is broken: {faults[0]}")
+    if "base" in readable:
+        return "base", run(root, f"{model}/base", recordings)
     beside = root if os.access(root, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix=".verify.", dir=beside) as folder:
-        for form, precision in EXACT:
+        for form, precision in EXACT[1:]:
             if form in readable:
                 with suppress(Missing):
                     made = convert(source, Path(folder), model=model, form=form, precision=precision)
