@@ -38,6 +38,7 @@ def copied(
             for path in wanted(source, form):
                 sums[path.name] = blobs.copied(path, made / path.name)
             completed(made, form)
+            looks.look(form, made)  # what was left out may be missed
     return target
 
 

@@ -45,7 +45,7 @@ FORMATS = {
     "ctranslate2": Format(
         ("int8", "float32", "float16", "int8_float32", "int8_float16"), ("model.bin", "config.json"), ("model.bin",)
     ),
-    "onnx": Format(("int8", "float32"), ("decoder.onnx", "encoder.onnx"), ("*.onnx", "*.data")),
+    "onnx": Format(("int8", "float32"), ("decoder.onnx", "encoder.onnx"), ("*.onnx", "*.onnx_data", "*.data")),
     "openvino": Format(
         ("int8", "float16", "float32"), ("decoder.bin", "decoder.xml", "encoder.xml"), ("*.bin", "*.xml")
     ),

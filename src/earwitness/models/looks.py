@@ -11,9 +11,11 @@ from typing import BinaryIO
 
 from earwitness.engines.whisper import ggml
 from earwitness.errors import BadInput, NotFound
+from earwitness.models import onnx_files
 from earwitness.models.convert import checkpoint
 
 AGAIN = "Fetch or convert the model again, with --replace."
+LARGEST_HEADER = 100 << 20
 VERSIONS = range(4, 7)
 TYPES = {0: "float32", 1: "int8", 2: "int16", 3: "int32", 4: "float16", 5: "bfloat16"}
 """Of the variables in a CTranslate2 file, by their number."""
@@ -141,5 +143,50 @@ def _no_code(folder: Path) -> None:
         )
 
 
-LOOKS: dict[str, Callable[[Path], str]] = {"base": _base, "ggml": _ggml, "ctranslate2": _ctranslate2}
+def _onnx(folder: Path) -> str:
+    for file in sorted(folder.glob("*.onnx")):
+        onnx_files.check(file)
+    return ""
+
+
+def _openvino(folder: Path) -> str:
+    """Each graph is well-formed, small enough to be one, and has its weights."""
+    for file in sorted(folder.glob("*.xml")):
+        text = file.read_bytes()
+        if b"<!DOCTYPE" in text or b"<!ENTITY" in text or not text.lstrip().startswith(b"<?xml"):
+            raise BadInput(f"{file.name} is no OpenVINO model", remedy=AGAIN)
+        if not text.rstrip().endswith(b"</net>"):
+            raise BadInput(f"{file.name} is cut short", remedy=AGAIN)
+        if not file.with_suffix(".bin").is_file():
+            raise NotFound(f"{folder.name} has no {file.stem}.bin", remedy=AGAIN)
+    return ""
+
+
+def _mlx(folder: Path) -> str:
+    """The precision of MLX weights, by the type that most bytes of the safetensors file have."""
+    path = folder / "weights.safetensors"
+    try:
+        with path.open("rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            told = json.loads(file.read(min(size, LARGEST_HEADER)))
+        tensors = [each for name, each in told.items() if name != "__metadata__"]
+        end = max(each["data_offsets"][1] for each in tensors)
+        kinds = {each["dtype"] for each in tensors if len(each["shape"]) > 1}
+    except FileNotFoundError as error:
+        raise NotFound(f"{folder.name} has no {path.name}", remedy=AGAIN) from error
+    except (struct.error, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"{path.name} is cut short or damaged", remedy=AGAIN) from error
+    if path.stat().st_size != 8 + size + end:
+        raise BadInput(f"{path.name} is cut short: {path.stat().st_size} of {8 + size + end} bytes", remedy=AGAIN)
+    return {"F16": "float16", "F32": "float32"}.get(kinds.pop(), "") if len(kinds) == 1 else ""
+
+
+LOOKS: dict[str, Callable[[Path], str]] = {
+    "base": _base,
+    "ggml": _ggml,
+    "ctranslate2": _ctranslate2,
+    "onnx": _onnx,
+    "openvino": _openvino,
+    "mlx": _mlx,
+}
 """By format. One that is missing here is looked at by its engine only."""
