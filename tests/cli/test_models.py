@@ -117,6 +117,12 @@ def test_a_bundle_carries_models_to_another_machine(home: Path, tmp_path: Path) 
     assert "own names" in earwitness(there, "models", "import", packed, "--name", "x", fails=3).stderr
 
 
+def test_a_model_is_made_ready_for_a_kind_of_machine(home: Path) -> None:
+    told = earwitness(home, "models", "optimize", "whisper-micro", "--target", "cpu").stdout
+    assert told.count("is here already") == 2
+    assert "targets are: cpu" in earwitness(home, "models", "optimize", "x", "--target", "tpu", fails=3).stderr
+
+
 def test_a_path_leads_to_the_files(home: Path) -> None:
     assert Path(earwitness(home, "models", "path", "whisper-micro/ggml-q5_0").stdout.strip()).is_file()
     assert Path(earwitness(home, "models", "path").stdout.strip()) == home / "models"

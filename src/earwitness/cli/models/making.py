@@ -32,3 +32,28 @@ def convert(
             folder, root, model=name or folder.resolve().name.lower(), form=to, precision=precision, replace=replace
         )
     tell(found)
+
+
+def optimize(
+    name: Annotated[str, typer.Argument(help="A checkpoint in the model directory.")],
+    target: Annotated[str, typer.Option(help="What it is to run on: cpu, gpu, mac or npu.")],
+) -> None:
+    """Convert a checkpoint into the formats and precisions that suit a kind of machine, as far as they are missing."""
+    from rich.console import Console
+
+    from earwitness import config
+    from earwitness.errors import Missing
+    from earwitness.models import targets
+
+    with Console(stderr=True).status(f"converting {name} for {target} …"):
+        found = list(targets.optimize(config.load().models_folder, name, target))
+    missing = [made for _, made in found if isinstance(made, Missing)]
+    for stored, made in found:
+        if isinstance(made, Missing):
+            typer.echo(f"{stored.name}  not made: {made.message}", err=True)
+        elif made:
+            tell(stored)
+        else:
+            typer.echo(f"{stored.name}  is here already")
+    if len(missing) == len(found):
+        raise missing[0]
