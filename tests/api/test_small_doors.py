@@ -31,6 +31,17 @@ def test_the_models_in_detail(http: httpx.Client) -> None:
     assert first["licence"] == "MIT"
 
 
+def test_a_model_tells_what_it_can_do(http: httpx.Client) -> None:
+    found = http.get("/models/whisper-1").json()
+    assert (found["name"], found["loaded"]) == ("moonshine-tiny-en", True)
+    assert found["can"] == {
+        "languages": ["en"], "tasks": ["transcribe", "translate"], "word_times": False, "logprobs": True,
+        "prompt": False, "hotwords": False, "temperature": False, "detects_language": False,
+    }  # fmt: skip
+    missing = http.get("/models/whisper-9")
+    assert (missing.status_code, missing.json()["code"]) == (404, "model_not_found")
+
+
 def test_the_machine(http: httpx.Client) -> None:
     found = http.get("/api/device-info").json()
     assert found["cores"] >= 1

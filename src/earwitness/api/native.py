@@ -1,7 +1,7 @@
 """The small doors: health, models, the machine, metrics, and `/transcribe` with the recording as its body."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -15,6 +15,8 @@ from earwitness.api.schemas import (
     EngineState,
     LoadedModel,
     LoadingModel,
+    ModelAbilities,
+    ModelCan,
     ModelDetail,
     ModelDetails,
     PlainError,
@@ -30,6 +32,10 @@ from earwitness.types import Ask
 
 AUDIO = {"requestBody": {"required": True, "content": {t: {"schema": {"type": "string", "format": "binary"}} for t in (
     "application/octet-stream", "audio/wav", "audio/mpeg", "audio/flac", "audio/ogg")}}}  # fmt: skip
+
+NO_MODEL: dict[int | str, dict[str, Any]] = {
+    status: {"model": PlainError, "description": "An error"} for status in (401, 404, 500, 501)
+}
 
 router = APIRouter(tags=["Earwitness"])
 
@@ -66,6 +72,15 @@ async def models(request: Request) -> ModelDetails:
         for entry in home.kit.catalog.shown()
     ]
     return ModelDetails(models=listed, default=catalog.DEFAULT)
+
+
+@router.get("/models/{name:path}", summary="One model, loaded if need be", responses=NO_MODEL)
+async def model(request: Request, name: str) -> ModelAbilities:
+    """One model by its name or an alias, with what it can do."""
+    home = house.of(request)
+    entry, can = home.kit.catalog.find(name), await home.can(name)
+    detail = _detail(entry, loaded=True, loading_s=None).model_dump()
+    return ModelAbilities(**detail, can=ModelCan.model_validate(can, from_attributes=True))
 
 
 @router.get("/api/device-info", summary="The machine and what runs on it")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from earwitness.hardware.power import Power
-from earwitness.types import Device, DeviceReading, Note, Plan, Readings
+from earwitness.types import Device, DeviceReading, Note, Plan, Readings, Task
 
 FILE = {"type": "string", "format": "binary"}
 
@@ -110,6 +110,25 @@ class ModelDetail(BaseModel):
     about: str
     loaded: bool
     loading_s: float | None
+
+
+class ModelCan(BaseModel):
+    """What a loaded model can do; `languages` is null for any."""
+
+    languages: list[str] | None
+    tasks: list[Task]
+    word_times: bool
+    logprobs: bool
+    prompt: bool
+    hotwords: bool
+    temperature: bool
+    detects_language: bool
+
+
+class ModelAbilities(ModelDetail):
+    """One model, loaded, and what it can do."""
+
+    can: ModelCan
 
 
 class ModelDetails(BaseModel):
