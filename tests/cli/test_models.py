@@ -135,6 +135,31 @@ def test_mistakes_are_told(home: Path) -> None:
     assert "config.json" in earwitness(home, "models", "convert", "nowhere", fails=4).stderr
 
 
+def test_a_remote_model_is_listed_and_removed_like_the_others(home: Path) -> None:
+    words = ("models", "remote", "office", "http://127.0.0.1:1/v1", "--model", "whisper-1", "--key-env", "OFFICE_KEY")
+    assert earwitness(home, *words).stdout.startswith("office/remote")
+    assert json.loads(Path(earwitness(home, "models", "path", "office").stdout.strip()).read_text()) == {
+        "url": "http://127.0.0.1:1/v1", "model": "whisper-1", "key_env": "OFFICE_KEY",
+    }  # fmt: skip
+    assert "remote reads remote models" in earwitness(home, "models", "list").stdout
+    assert "--replace" in earwitness(home, *words, fails=3).stderr
+    assert (
+        "OFFICE_KEY"
+        in earwitness(home, "transcribe", whisper.RECORDINGS / "01_en_espeak.wav", "--model", "office", fails=8).stderr
+    )
+    assert "no format" in earwitness(home, "models", "convert", "whisper-micro", "--to", "remote", fails=3).stderr
+    assert "no name" in earwitness(home, "models", "remote", "../office", "http://host/v1", fails=3).stderr
+    earwitness(home, "models", "rm", "office")
+    assert not (home / "models" / "remote").exists()
+
+
+@pytest.mark.parametrize("url", ["http://me:hunter2@host/v1", "host:8000", "http://host/v1?key=hunter2"])
+def test_an_address_that_is_none_or_holds_a_key_is_refused(home: Path, url: str) -> None:
+    told = earwitness(home, "models", "remote", "office", url, fails=3).stderr
+    assert "url:" in told
+    assert "hunter2" not in told
+
+
 def test_what_is_removed_is_gone(home: Path) -> None:
     earwitness(home, "models", "convert", "whisper-micro", "--to", "ggml", "--name", "whisper-other")
     assert "removed whisper-other/ggml-q5_0" in earwitness(home, "models", "rm", "whisper-other").stdout

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,11 +40,14 @@ def _load(subject: Subject) -> Engine:
 
 
 @pytest.fixture(scope="module", params=list(_params()))
-def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Subject:
+def subject(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample: Path
+) -> Iterator[Subject]:
     """Each installed engine with a model."""
     found: Found[Spec] = request.param
     assert found.spec is not None, found.why_not
-    return subjects.subject(found.spec, tmp_path_factory.mktemp(found.name), sample)
+    with ExitStack() as held:
+        yield subjects.subject(found.spec, tmp_path_factory.mktemp(found.name), sample, held)
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,21 @@
 """What an engine is tried on: a model it reads, and sound that this model understands."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from earwitness import config
 from earwitness.audio import decode, timebase
 from earwitness.audio.decode import Report
 from earwitness.engines import Spec
-from earwitness.models import catalog
+from earwitness.engines.wire import address
+from earwitness.models import bring, catalog
 from earwitness.models.convert import checkpoint, ctranslate2, ggml, mlx, onnx, openvino
 from earwitness.types import ModelFiles, Samples
-from support import whisper
+from support import server, whisper
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,13 @@ class Subject:
     """How many words the longest clip it takes gives at least when it is full of speech."""
 
 
-def subject(spec: Spec, folder: Path, sample: Path) -> Subject:
-    """What to try an engine on; models are converted into `folder`."""
+def subject(spec: Spec, folder: Path, sample: Path, held: ExitStack) -> Subject:
+    """What to try an engine on; models are converted into `folder`, and what has to be stopped is left in `held`."""
     form = spec.formats[0]
+    if form == "remote":
+        return Subject(spec, remote(folder, held), _numbers(), 4)
     if form in MICRO:
-        speech = [r.samples for r in whisper.exact() if r.name[:2] in {"02", "04", "07", "09"}]
-        return Subject(spec, micro(form, folder), speech, 4)
+        return Subject(spec, micro(form, folder), _numbers(), 4)
     entry = next(e for e in catalog.ENTRIES if e.format == form)
     return Subject(spec, catalog.locate(entry), _english(sample), 8)
 
@@ -39,6 +43,15 @@ def subject(spec: Spec, folder: Path, sample: Path) -> Subject:
 def micro(form: str, folder: Path, precision: str | None = None) -> ModelFiles:
     """The small Whisper in a format, converted into `folder`."""
     return MICRO[form](folder, precision)
+
+
+def remote(folder: Path, held: ExitStack) -> ModelFiles:
+    """The small Whisper on a server; whisper.cpp decodes each clip by itself, so it says the same each time."""
+    (folder / "models" / "ggml").mkdir(parents=True)
+    _ggml(folder / "models" / "ggml", None).files["model"].rename(folder / "models" / "ggml" / "ggml-micro.bin")
+    url = held.enter_context(server.running(config.load(home=folder, log_level="error", preload=False)))
+    made = bring.pointed(folder / "pointers", "micro", address.told(url=f"{url}/v1", model="whisper-micro"))
+    return made.files
 
 
 def _ctranslate2(folder: Path, precision: str | None) -> ModelFiles:
@@ -89,6 +102,11 @@ MICRO: dict[str, Callable[[Path, str | None], ModelFiles]] = {
     "openvino": _openvino,
     "base": _base,
 }
+
+
+def _numbers() -> list[Samples]:
+    """What the small Whisper understands."""
+    return [r.samples for r in whisper.exact() if r.name[:2] in {"02", "04", "07", "09"}]
 
 
 def _english(sample: Path) -> list[Samples]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from earwitness.engines.wire.address import Remote
 from earwitness.errors import BadInput, NotFound, UnknownModel
 from earwitness.models import blobs, directory, known, looks, manifest
 from earwitness.models.directory import Stored
@@ -68,6 +69,17 @@ def completed(folder: Path, form: str) -> None:
     if form == "ctranslate2" and old.is_file() and not new.is_file():
         new.write_text(json.dumps(old.read_text("utf-8").splitlines()), "utf-8")
         old.unlink()
+
+
+def pointed(root: Path, name: str, remote: Remote, *, replace: bool = False) -> Stored:
+    """Write down where a remote model is.
+
+    Raises BadInput for a name that is none or is there already, StorageFailed where nothing can be written.
+    """
+    target = directory.pointer(root, name)
+    with directory.making(target, replace=replace) as made:
+        made.write_text(remote.model_dump_json(indent=2, exclude_defaults=True) + "\n", "utf-8")
+    return Stored(name, "remote", "", target)
 
 
 def stored(root: Path, name: str) -> Stored:

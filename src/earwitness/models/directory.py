@@ -5,6 +5,7 @@
     base/whisper-base/                the checkpoint that the others were made from
     blobs/sha256/ab/abcdef…           what models share, once, by its content (see `blobs`)
     cache/openvino/                   what runtimes compiled from models
+    remote/office.json                a model on another machine: where it is
 
 What is written appears whole or not at all: it is made beside its place and put there in one step. A name that begins
 with a dot is such a thing in the making, or what is known of a model (see `manifest`). Loads nothing.
@@ -137,7 +138,7 @@ def cache(root: Path, runtime: str) -> Path | None:
 
 def scan(root: Path) -> tuple[Stored, ...]:
     """What is in the directory, by name, the preferred precision of a format first. A missing directory is empty."""
-    found = [*_files(root / "ggml"), *_checkpoints(root / "base")]
+    found = [*_files(root / "ggml"), *_remotes(root / "remote"), *_checkpoints(root / "base")]
     for form, how in FORMATS.items():
         if how.holds:
             found += _folders(root / form, how)
@@ -146,10 +147,7 @@ def scan(root: Path) -> tuple[Stored, ...]:
 
 def place(root: Path, model: str, form: str, precision: str) -> Path:
     """Where a model belongs. Raises BadInput for a name that is none, an unknown format or precision."""
-    if not NAME.fullmatch(model):
-        raise BadInput(
-            f"{model!r} is no name for a model", remedy="Use small letters, digits, dots and dashes.", param="name"
-        )
+    _check_name(model)
     if form == "base":
         return root / form / model
     how = FORMATS.get(form)
@@ -162,6 +160,12 @@ def place(root: Path, model: str, form: str, precision: str) -> Path:
         named = f"ggml-{model.removeprefix(FAMILY)}" if model.startswith(FAMILY) else model
         return root / form / f"{named}{suffix}.bin"
     return root / form / model / precision
+
+
+def pointer(root: Path, model: str) -> Path:
+    """Where the file of a remote model belongs. Raises BadInput for a name that is none."""
+    _check_name(model)
+    return root / "remote" / f"{model}.json"
 
 
 @contextmanager
@@ -246,6 +250,13 @@ def kind_of(path: Path) -> str:
     )
 
 
+def _check_name(model: str) -> None:
+    if not NAME.fullmatch(model):
+        raise BadInput(
+            f"{model!r} is no name for a model", remedy="Use small letters, digits, dots and dashes.", param="name"
+        )
+
+
 def ggml_name(file: str) -> tuple[str, str] | None:
     """The model and the precision in the name of a GGML file; None for another file."""
     told = GGML.fullmatch(file)
@@ -265,6 +276,12 @@ def _files(root: Path) -> Iterator[Stored]:
     for path in _entries(root):
         if told := ggml_name(path.name):
             yield Stored(told[0], "ggml", told[1], path)
+
+
+def _remotes(root: Path) -> Iterator[Stored]:
+    for path in _entries(root):
+        if path.suffix == ".json":
+            yield Stored(path.stem, "remote", "", path)
 
 
 def _checkpoints(root: Path) -> Iterator[Stored]:

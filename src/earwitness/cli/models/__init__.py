@@ -2,7 +2,7 @@
 
 import typer
 
-from earwitness.cli.models import bringing, checking, listing, making
+from earwitness.cli.models import bringing, checking, listing, making, pointing
 
 app = typer.Typer(help="Models: what is here, and how to bring more.", no_args_is_help=True)
 app.command("list")(listing.list_)
@@ -11,6 +11,7 @@ app.command("import")(bringing.import_)
 app.command("export")(bringing.export)
 app.command("convert")(making.convert)
 app.command("optimize")(making.optimize)
+app.command("remote")(pointing.remote)
 app.command("verify")(checking.verify)
 app.command("path")(listing.path)
 app.command("rm")(listing.rm)

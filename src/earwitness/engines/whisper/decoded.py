@@ -110,11 +110,11 @@ def worded(
                 sure = min(1.0, float(np.mean(probs[at : at + len(group)])))
                 spoken.append(Word(text, clip.audio.start_s + low, clip.audio.start_s + high, sure))
             at += len(group)
-        made.append(replace(segment, words=_held(spoken, segment)))
+        made.append(replace(segment, words=held(spoken, segment)))
     return tuple(made)
 
 
-def _held(spoken: Sequence[Word], segment: Segment) -> tuple[Word, ...]:
+def held(spoken: Sequence[Word], segment: Segment) -> tuple[Word, ...]:
     """Words in order and inside their segment; the cross-attention gives the first one the silence before it."""
     made, at_s = list[Word](), segment.start_s
     for word in spoken:
