@@ -46,6 +46,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/server_overhead.py
 	$(BIN)/python benchmarks/first_word.py
+	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/gate.py
 
 docs: $(VENV)/.check

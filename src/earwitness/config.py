@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     """Memory that all models together may take; 0 takes three fifths of the machine's."""
     max_models: Annotated[int, Field(ge=0)] = 0
     """Models in memory at once; 0 is no limit."""
+    isolate: Literal["all"] | tuple[str, ...] = ()
+    """Engines that run in processes of their own, so that a crash of theirs is not one of ours."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
     log_format: Literal["json", "text"] = "text"

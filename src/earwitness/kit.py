@@ -3,9 +3,8 @@
 `api` and `cli` build one and close it. This is where names from recipes become loaded things.
 """
 
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,13 +28,13 @@ from earwitness.hardware import choose, measure, probe
 from earwitness.hardware.choose import Candidate
 from earwitness.hardware.measure import Measured
 from earwitness.hardware.power import Watch
-from earwitness.models import candidates, catalog
+from earwitness.models import candidates, catalog, directory
 from earwitness.models.catalog import Catalog
 from earwitness.models.lane import Lane
 from earwitness.models.pool import Pool
 from earwitness.models.room import Limits
 from earwitness.parts import PartSpec, Vad
-from earwitness.plugins import ENGINES, PARTS, Plugins
+from earwitness.plugins import ENGINES, PARTS, Found, Plugins
 from earwitness.types import Can, Machine, Plan
 
 VAD = "silero"
@@ -51,7 +50,7 @@ class Kit:
     """Holds the pool and the parts; a context manager that closes them.
 
     With `warm` a model has recognised something before it is handed out: for servers, where the first request should be
-    as fast as the tenth. Raises UnknownModel for a pinned model that is not there.
+    as fast as the tenth. Raises UnknownModel for a pinned model, BadInput for an engine to isolate, that is not here.
     """
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, warm: bool = False) -> None:
@@ -62,6 +61,7 @@ class Kit:
         self.catalog = Catalog(settings.models_folder, settings.aliases)
         self.engines: Plugins[Spec] = Plugins(ENGINES)
         self._measured: tuple[int, dict[str, Measured]] = 0, {}
+        _check_isolated(settings, self.engines)
         self.parts: Plugins[PartSpec] = Plugins(PARTS)
         self.pool = Pool(
             self.load,
@@ -159,7 +159,11 @@ class Kit:
 
     def load(self, plan: Plan) -> Lane:
         """A lane of its own, beside the pool. Raises BadInput for wrong options of the engine, and what that raises."""
-        spec = self.engines.get(plan.engine)
+        spec: Spec = self.engines.get(plan.engine)
+        if self.settings.isolate == "all" or plan.engine in self.settings.isolate:
+            from earwitness.models.isolated import Apart
+
+            spec = Apart(spec, died=lambda how: self.pool.crashed(plan, how))
         files = catalog.locate(self.catalog.find(plan.model))
         told = {"workers": plan.workers, "cache": self._cache(spec.name)}
         known = {name: value for name, value in told.items() if name in spec.Options.model_fields}
@@ -180,8 +184,8 @@ class Kit:
 
     def _cache(self, engine: str) -> Path:
         """Where an engine keeps what it compiles: in the model directory, or at home where that is read-only."""
-        shared = self.settings.models_folder / "cache" / engine
-        return shared if os.access(self.settings.models_folder, os.W_OK) else self.settings.home / "cache" / engine
+        shared = directory.cache(self.settings.models_folder, engine) if engine in directory.CACHES else None
+        return shared or self.settings.home / "cache" / engine
 
 
 def _limits(settings: Settings, machine: Machine) -> Limits:
@@ -198,3 +202,15 @@ def _pinned(settings: Settings, models: Catalog) -> frozenset[str]:
             f"a pinned model is not here: {error.message}",
             remedy="Correct EARWITNESS_PIN; `earwitness models list` shows what is here.",
         ) from error
+
+
+def _check_isolated(settings: Settings, engines: Iterable[Found[Spec]]) -> None:
+    """Raise BadInput where an engine that is to be isolated is none."""
+    if settings.isolate not in {"all", ()}:
+        known = [found.name for found in engines]
+        for name in settings.isolate:
+            if name not in known:
+                raise BadInput(
+                    f"there is no engine {name!r} to isolate",
+                    remedy=f"Correct EARWITNESS_ISOLATE; the engines are: {', '.join(known)}.",
+                )

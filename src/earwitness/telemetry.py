@@ -51,6 +51,9 @@ class Metrics:
         self.unloads = Counter(
             "earwitness_unloads", "Models unloaded: idle, or evicted", ["model", "reason"], registry=self.registry
         )
+        self.crashes = Counter(
+            "earwitness_engine_crashes", "Isolated engines whose process ended", ["engine"], registry=self.registry
+        )
         self.failures = Counter("earwitness_failures", "Recordings that failed", ["code"], registry=self.registry)
         self.shared = Counter(
             "earwitness_shared_uploads",

@@ -17,6 +17,7 @@ from earwitness.audio import timebase
 from earwitness.engines import Engine, Spec
 from earwitness.errors import EngineFailed, Missing, NotFound, Unsupported
 from earwitness.hardware import probe
+from earwitness.models.isolated import Apart
 from earwitness.plugins import ENGINES, Found, Plugins
 from earwitness.types import Ask, Audio, Can, Clip, Machine, ModelFiles, Samples, Segment
 from support import sounds, subjects
@@ -27,11 +28,19 @@ RUNTIMES = "onnxruntime torch ctranslate2 faster_whisper pywhispercpp openvino t
 Results = list[tuple[Segment, ...]]
 
 
+ISOLATED = {"moonshine", "ctranslate2"}
+"""Engines that are tried in a process of their own too."""
+
+
 def _params() -> Iterator[object]:
     engines: Plugins[Spec] = Plugins(ENGINES)
     for found in engines:
         why_not = found.why_not if found.spec is not None else None
-        yield pytest.param(found, id=found.name, marks=pytest.mark.skipif(bool(why_not), reason=why_not or "usable"))
+        marks = pytest.mark.skipif(bool(why_not), reason=why_not or "usable")
+        yield pytest.param(found, id=found.name, marks=marks)
+        if found.spec is not None and found.name in ISOLATED:
+            apart: Found[Spec] = Found(found.name, Apart(found.spec), why_not)
+            yield pytest.param(apart, id=f"{found.name}-isolated", marks=marks)
 
 
 def _load(subject: Subject) -> Engine:
@@ -53,7 +62,7 @@ def subject(
 @pytest.fixture(scope="module")
 def spec(subject: Subject) -> Spec:
     """Each installed engine's Spec."""
-    return subject.spec
+    return subject.spec.inner if isinstance(subject.spec, Apart) else subject.spec
 
 
 @pytest.fixture(scope="module")

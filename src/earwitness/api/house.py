@@ -73,6 +73,9 @@ class House:
             self.log.info("loaded", model=model, engine=change.plan.engine, size_mb=size_mb, **times)
         elif change.what == "failed":
             self.log.warning("not loaded", model=model, engine=change.plan.engine, took_s=round(change.took_s, 2))
+        elif change.what == "crashed":
+            self.metrics.crashes.labels(change.plan.engine).inc()
+            self.log.warning("engine ended", model=model, engine=change.plan.engine, how=change.how)
         else:
             self.metrics.unloads.labels(model, change.what).inc()
             self.log.info("unloaded", model=model, why=change.what, size_mb=size_mb)

@@ -62,13 +62,17 @@ class Loading:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that happened to a model: `took_s` is the load's, `warm_s` the part of it that was the trial."""
+    """Something that happened to a model: `took_s` is the load's, `warm_s` the part of it that was the trial.
 
-    what: Literal["loaded", "failed", "idle", "evicted"]
+    `crashed` is the end of an engine's own process, `how` it ended.
+    """
+
+    what: Literal["loaded", "failed", "idle", "evicted", "crashed"]
     plan: Plan
     size: int = 0
     took_s: float = 0.0
     warm_s: float = 0.0
+    how: str = ""
 
 
 class Pool:
@@ -103,6 +107,10 @@ class Pool:
     def watch(self, listener: Callable[[Change], None]) -> None:
         """Have a listener told of every change from now on, in the thread that makes it."""
         self._tell = listener
+
+    def crashed(self, plan: Plan, how: str) -> None:
+        """Tell the listener that a model's own process ended, and how."""
+        self._tell(Change("crashed", plan, how=how))
 
     @contextmanager
     def lease(self, plan: Plan, *, guess: bool = False) -> Iterator[Lane]:

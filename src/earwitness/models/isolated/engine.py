@@ -1,0 +1,164 @@
+"""Our side of an isolated engine: calls go to its process, which is started again when it ended.
+
+A call that its process died of is tried once more, alone, so that it harms no other and no other harms it; a call of
+several clips is left to the lane, which tries them one by one. A process that dies again and again without an answer
+between rests for a while. Parallel calls share the process and its one copy of the model.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from earwitness.errors import Cancelled, EngineFailed
+from earwitness.models.isolated import wire
+from earwitness.models.isolated.process import Died, Process
+from earwitness.types import Can, Clip, Segment
+
+MOST_DEATHS = 4
+"""Deaths in a row after which it rests. One bad clip in a batch takes three: the batch, the clip, the clip again."""
+
+REST_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a load may take, and a call: `base_s`, and `times` its sound. After that it counts as hung.
+
+    A clip counts as at least `least_s`, because some models take all clips to be that long.
+    """
+
+    load_s: float = 600.0
+    base_s: float = 120.0
+    times: float = 10.0
+    least_s: float = 30.0
+
+    def of(self, clips: Sequence[Clip]) -> float:
+        """Seconds for these clips."""
+        return self.base_s + self.times * sum(max(self.least_s, c.audio.duration_s) for c in clips)
+
+
+class Isolated:
+    """An engine in a process of its own. `died` is told of each process that ended, and how.
+
+    Raises what the load raises there, and EngineFailed where the process ended over it.
+    """
+
+    def __init__(
+        self,
+        order: wire.Told,
+        patience: Patience,
+        died: Callable[[str], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._order, self._patience, self._died, self._clock = order, patience, died, clock
+        self._starting, self._turns = threading.Lock(), _Turns()
+        self._deaths, self._last_s = 0, 0.0
+        self._closed = False
+        self._process = Process(order, self._ended)
+        self.can: Can = wire.CAN.validate_python(self._loaded(self._process)["can"])
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory its process holds."""
+        return self._process.resident
+
+    def transcribe(self, clips: Sequence[Clip]) -> list[tuple[Segment, ...]]:
+        """As the engine in the process does. See `Engine.transcribe`.
+
+        Raises what that raises, and EngineFailed where the process ended over it.
+        """
+        try:
+            with self._turns.together():
+                return self._call(clips)
+        except Died as died:
+            if len(clips) != 1:
+                raise EngineFailed(f"{self._name} ended over {len(clips)} clips: {died}") from died
+        try:
+            with self._turns.alone():
+                return self._call(clips)
+        except Died as died:
+            raise EngineFailed(
+                f"{self._name} ended twice over the same clip: {died}",
+                remedy="Try another engine or model with it, and please report it with the recording if you can.",
+            ) from died
+
+    def close(self) -> None:
+        """End the process."""
+        with self._starting:
+            self._closed = True
+            self._process.close()
+
+    @property
+    def _name(self) -> str:
+        return f"the process of {self._order['engine']}"
+
+    def _call(self, clips: Sequence[Clip]) -> list[tuple[Segment, ...]]:
+        told = self._running().ask(*wire.clips_out(clips), self._patience.of(clips))
+        self._deaths = 0
+        return wire.results_in(told)
+
+    def _running(self) -> Process:
+        """The process, started again if it ended. Raises EngineFailed while it rests, and what the load raises."""
+        with self._starting:
+            if self._closed:
+                raise Cancelled("the model was unloaded")
+            if self._process.over:
+                rest_s = self._last_s + REST_S - self._clock()
+                if self._deaths >= MOST_DEATHS and rest_s > 0:
+                    raise EngineFailed(f"{self._name} ended {self._deaths} times in a row and rests for {rest_s:.0f} s")
+                self._process = Process(self._order, self._ended)
+                self._loaded(self._process)
+            return self._process
+
+    def _loaded(self, process: Process) -> wire.Told:
+        try:
+            return process.loaded(self._patience.load_s)
+        except Died as died:
+            raise EngineFailed(f"{self._name} ended while it loaded the model: {died}") from died
+        except BaseException:
+            process.close()
+            raise
+
+    def _ended(self, how: str) -> None:
+        self._deaths, self._last_s = self._deaths + 1, self._clock()
+        self._died(how)
+
+
+class _Turns:
+    """Many together, or one alone; who wants to be alone goes first."""
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._together = self._want_alone = 0
+        self._alone = False
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Beside others."""
+        with self._change:
+            self._change.wait_for(lambda: not (self._alone or self._want_alone))
+            self._together += 1
+        try:
+            yield
+        finally:
+            with self._change:
+                self._together -= 1
+                self._change.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """With nobody else."""
+        with self._change:
+            self._want_alone += 1
+            self._change.wait_for(lambda: not (self._alone or self._together))
+            self._want_alone -= 1
+            self._alone = True
+        try:
+            yield
+        finally:
+            with self._change:
+                self._alone = False
+                self._change.notify_all()
