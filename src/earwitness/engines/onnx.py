@@ -8,6 +8,7 @@ Source: ONNX Runtime 1.20 and later.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,20 @@ BATCH = 8
 Values = Mapping[str, NDArray[Any]]
 
 
-class Graphs:
-    """Encoder and decoder in their sessions; they hold no state, so all threads share them."""
+class Options(calls.Cores):
+    """`cache` is a folder for what the providers of OpenVINO and CoreML compile."""
 
-    def __init__(self, encoder: ort.Session, decoder: ort.Session) -> None:
+    cache: Path | None = None
+
+
+class Graphs:
+    """Encoder and decoder in their sessions; they hold no state, so all threads share them.
+
+    Cards are given all clips `together`; what they compute stays there.
+    """
+
+    def __init__(self, encoder: ort.Session, decoder: ort.Session, *, together: bool = False) -> None:
+        self._together = together
         self._sessions = {"encoder": encoder, "decoder": decoder}
         self._kept = [o.name for o in encoder.get_outputs()]
         self._given = [o.name for o in decoder.get_outputs() if o.name != "attention"]
@@ -42,6 +53,8 @@ class Graphs:
 
     def hear(self, mels: NDArray[np.float32]) -> Values:
         """The keys and values of the cross-attention."""
+        if self._together:
+            return dict(zip(self._kept, self._sessions["encoder"].run(self._kept, {"mels": mels}), strict=True))
         each = [self._sessions["encoder"].run(self._kept, {"mels": mel[None]}) for mel in mels]
         return {name: np.concatenate(parts) for name, parts in zip(self._kept, zip(*each, strict=True), strict=True)}
 
@@ -68,28 +81,28 @@ class _Spec:
     name = "onnx"
     formats = ("onnx",)
     libraries = ("onnxruntime",)
-    Options: type[BaseModel] = calls.Cores
+    Options: type[BaseModel] = Options
 
     def missing(self) -> str | None:
         return ort.missing() or calls.missing("onnx", "tokenizers")
 
     def devices(self, machine: Machine) -> tuple[Device, ...]:
-        return tuple(d for d in machine.devices if d.kind == "cpu")
+        return ort.devices(machine)
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
         if why := self.missing():
             raise Missing(why)
-        folder, chosen = files.files["folder"], options if isinstance(options, calls.Cores) else calls.Cores()
+        folder, chosen = files.files["folder"], options if isinstance(options, Options) else Options()
         try:
             told = calls.told(folder)
         except (OSError, ValueError, KeyError) as error:
             raise EngineFailed(f"{files.name} does not load: {error}", remedy=AGAIN) from error
         parts = [
-            ort.cpu_session(folder / f"{part}.onnx", what=files.name, threads=chosen.threads)
+            ort.session(folder / f"{part}.onnx", device, what=files.name, threads=chosen.threads, cache=chosen.cache)
             for part in ("encoder", "decoder")
         ]
         words = Vocabulary(folder / "tokenizer.json", told.size)
-        return Looped(Graphs(*parts), words, told.suppressed, batch=BATCH, parallel=True)
+        return Looped(Graphs(*parts, together=device.kind != "cpu"), words, told.suppressed, batch=BATCH, parallel=True)
 
 
 spec = _Spec()

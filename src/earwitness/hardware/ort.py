@@ -1,8 +1,9 @@
-"""Opens ONNX Runtime sessions the one way this house wants them: quiet, one thread, nobody spinning.
+"""Opens ONNX Runtime sessions the one way this house wants them: quiet, one thread, nobody spinning, on any device.
 
 A lane has one worker for each core, and workers with one thread each beat one worker with all of them.
 """
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -10,6 +11,22 @@ from typing import Any, Protocol, cast
 from numpy.typing import NDArray
 
 from earwitness.errors import EngineFailed, Missing
+from earwitness.types import Device, Machine
+
+CPU = "CPUExecutionProvider"
+PROVIDERS = {
+    "nvidia": ("CUDAExecutionProvider",),
+    "amd": ("MIGraphXExecutionProvider", "ROCMExecutionProvider"),
+    "intel": ("OpenVINOExecutionProvider",),
+    "apple": ("CoreMLExecutionProvider",),
+}
+"""By the maker of a device, those that reach it, the preferred one first; DirectML reaches any card on Windows."""
+
+BOUND = ("CUDAExecutionProvider", "MIGraphXExecutionProvider", "ROCMExecutionProvider")
+"""Those with a memory of their own, in which results can be left."""
+
+ON_HOST = ("logits", "attention")
+"""Outputs that are wanted here."""
 
 
 class Value(Protocol):
@@ -45,6 +62,94 @@ def cpu_session(graph: Path | bytes, *, what: str, threads: int = 1) -> Session:
 
     Raises Missing without the runtime, EngineFailed if the graph does not load.
     """
+    return cast("Session", _opened(graph, [CPU], what, threads))
+
+
+def devices(machine: Machine) -> tuple[Device, ...]:
+    """The devices of this machine that the installed runtime reaches, cards first."""
+    cards = [d for d in machine.devices if d.kind != "cpu"]
+    return (*(d for d in cards if _provider(d)), *(d for d in machine.devices if d.kind == "cpu"))
+
+
+def session(graph: Path, device: Device, *, what: str, threads: int = 1, cache: Path | None = None) -> Session:
+    """A session on a device; what a card computes stays there, but for logits and attention.
+
+    The runtime itself would go on with the processor where a card does not start; that is an error here. Raises Missing
+    without the runtime, EngineFailed if the graph does not load or the device does not start.
+    """
+    if device.kind == "cpu":
+        return cpu_session(graph, what=what, threads=threads)
+    if why := missing():
+        raise Missing(why)
+    name = _provider(device)
+    if name is None:
+        raise Missing(f"this build of onnxruntime does not reach {device.name}")
+    opened = _opened(graph, [(name, _settings(name, device, cache)), CPU], what, threads)
+    if opened.get_providers()[0] != name:
+        raise EngineFailed(f"{name} does not start on {device.name}", remedy="Check its driver and its libraries.")
+    return cast("Session", Bound(opened, "cuda", device.index) if name in BOUND else opened)
+
+
+class Held:
+    """A value that stays where it was computed."""
+
+    def __init__(self, value: Any, place: tuple[str, int]) -> None:
+        self.value, self._place = value, place
+
+    def __getitem__(self, rows: list[int]) -> "Held":
+        """Some rows of it. They go by way of the processor: the runtime has no other."""
+        return Held(on(self.value.numpy()[rows], self._place), self._place)
+
+
+class Bound:
+    """A session whose results stay on its card, and may be given to it again."""
+
+    def __init__(self, session: Any, where: str, index: int) -> None:
+        self._session, self._place = session, (where, index)
+        self.get_inputs, self.get_outputs = session.get_inputs, session.get_outputs
+
+    def run(self, outputs: list[str], feed: Mapping[str, Any]) -> list[Any]:
+        """The outputs: arrays for `ON_HOST`, and `Held` for the others."""
+        binding = self._session.io_binding()
+        for name, value in feed.items():
+            binding.bind_ortvalue_input(name, value.value if isinstance(value, Held) else on(value, self._place))
+        for name in outputs:
+            binding.bind_output(name, *(("cpu", 0) if name in ON_HOST else self._place))
+        self._session.run_with_iobinding(binding)
+        found = zip(outputs, binding.get_outputs(), strict=True)
+        return [value.numpy() if name in ON_HOST else Held(value, self._place) for name, value in found]
+
+
+def on(value: NDArray[Any], place: tuple[str, int]) -> Any:
+    """An array on a device."""
+    import onnxruntime
+
+    return onnxruntime.OrtValue.ortvalue_from_numpy(value, *place)
+
+
+def _provider(device: Device) -> str | None:
+    """The execution provider that reaches a device in this build of the runtime, or None."""
+    if missing():
+        return None
+    import onnxruntime
+
+    here = onnxruntime.get_available_providers()
+    wanted = (*PROVIDERS.get(device.vendor, ()), "DmlExecutionProvider" if device.kind == "gpu" else "")
+    return next((name for name in wanted if name in here), None)
+
+
+def _settings(name: str, device: Device, cache: Path | None) -> dict[str, str]:
+    if name == "OpenVINOExecutionProvider":
+        kept = {"cache_dir": str(cache)} if cache else {}
+        return {"device_type": device.kind.upper(), **kept}
+    if name == "CoreMLExecutionProvider":
+        kept = {"ModelCacheDirectory": str(cache)} if cache else {}
+        units = "CPUAndNeuralEngine" if device.kind == "npu" else "CPUAndGPU"
+        return {"ModelFormat": "MLProgram", "MLComputeUnits": units, **kept}
+    return {"device_id": str(device.index)}
+
+
+def _opened(graph: Path | bytes, providers: list[Any], what: str, threads: int) -> Any:
     if why := missing():
         raise Missing(why)
     import onnxruntime
@@ -56,6 +161,6 @@ def cpu_session(graph: Path | bytes, *, what: str, threads: int = 1) -> Session:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = graph if isinstance(graph, bytes) else str(graph)
     try:
-        return cast("Session", onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"]))
+        return onnxruntime.InferenceSession(source, options, providers=providers)
     except Exception as error:
         raise EngineFailed(f"{what} does not load: {error}") from error
