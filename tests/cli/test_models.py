@@ -75,7 +75,7 @@ def test_verifying_compares_with_the_checkpoint_and_keeps_the_report(home: Path)
     assert "whisper-micro/base  ok" in done.stdout
     for name in ("ctranslate2-int8", "ggml-q5_0"):
         assert f"whisper-micro/{name}  ok  " in done.stdout
-        assert "words, compared with " in done.stdout
+        assert "words compared with " in done.stdout
     told = json.loads(earwitness(home, "models", "list", "--json").stdout)
     state = next(m["verified"] for m in told if m["name"] == "whisper-micro/ctranslate2-int8")
     assert float(state.removesuffix(" % of words")) >= 95

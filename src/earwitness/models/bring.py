@@ -1,12 +1,15 @@
 """Brings models into the model directory, and finds them there by name."""
 
 import json
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from earwitness.engines.wire.address import Remote
-from earwitness.errors import BadInput, NotFound, UnknownModel
+from earwitness.errors import BadInput, EarwitnessError, NotFound, StorageFailed, UnknownModel
 from earwitness.models import blobs, directory, known, looks, manifest
+from earwitness.models.convert import checkpoint
 from earwitness.models.directory import Stored
 from earwitness.models.manifest import Origin
 
@@ -41,6 +44,28 @@ def copied(
             completed(made, form)
             looks.look(form, made)  # what was left out may be missed
     return target
+
+
+def unpickled(source: Path, root: Path, *, name: str | None, replace: bool = False) -> Stored:
+    """Bring a checkpoint whose weights are pickled, as safetensors. Raises as `copied` and `pickles.convert` do."""
+    from earwitness.models import pickles
+
+    if not source.is_dir() or directory.kind_of(source) != "base":
+        raise BadInput(f"{source.name} is no checkpoint with pickled weights", remedy="Leave --allow-pickle out.")
+    if any((source / file).is_file() for file in (checkpoint.WEIGHTS, checkpoint.INDEX)):
+        raise BadInput(f"{source.name} has safetensors; no pickle is needed", remedy="Leave --allow-pickle out.")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".unpickled.", dir=root) as made:
+            for path in wanted(source, "base"):
+                shutil.copyfile(path, Path(made) / path.name)
+            pickles.convert(source, Path(made) / checkpoint.WEIGHTS)
+            origin = Origin("import", str(source.resolve()), licence=manifest.licence_of(source))
+            return copied(Path(made), root, name=name or known.plain(source.name), replace=replace, origin=origin)
+    except OSError as error:
+        if isinstance(error, EarwitnessError):
+            raise
+        raise StorageFailed(f"{source.name} can't be brought: {error.strerror or error}") from error
 
 
 def settled(source: Path, root: Path, form: str, *, name: str | None, precision: str = "") -> Stored:

@@ -64,6 +64,9 @@ def import_(
     ] = None,
     precision: Annotated[str, typer.Option(help="Of a folder or file that does not say it.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite one of that name.")] = False,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Read pytorch_model.bin, as far as it holds nothing but weights.")
+    ] = False,
 ) -> None:
     """Copy models from this machine into the model directory, after a look at whether they are whole."""
     from earwitness import config
@@ -71,6 +74,11 @@ def import_(
     from earwitness.models import bring, bundle, unpack
 
     root = config.load().models_folder
+    if allow_pickle:
+        if precision:
+            raise BadInput("a checkpoint has no precision to choose", remedy="Leave --precision out.")
+        tell(bring.unpickled(source, root, name=name, replace=replace))
+        return
     if not (source.is_file() and bundle.holds(source)):
         brought = unpack.brought if unpack.is_archive(source) else bring.copied
         tell(brought(source, root, name=name, precision=precision, replace=replace))

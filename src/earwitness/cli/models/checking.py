@@ -104,8 +104,8 @@ def _heard(root: Path, name: str, recordings: Sequence[Path]) -> Sequence[str]:
 
 
 def _tell(report: "Report") -> None:
-    said = f"{report.words} words, compared with {report.reference}" if report.reference else ", ".join(report.checked)
-    typer.echo(f"{report.name}  {'ok' if report.passed else 'FAILED'}  {report.state if report.passed else ''}  {said}")
+    said = f", {report.words} words compared with {report.reference}" if report.reference else ""
+    typer.echo(f"{report.name}  {'ok' if report.passed else 'FAILED'}  {report.state if report.passed else ''}{said}")
     for fault in report.faults:
         typer.echo(f"  {fault}", err=True)
     for note in report.notes:

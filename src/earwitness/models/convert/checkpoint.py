@@ -110,7 +110,7 @@ def _weight_files(folder: Path) -> list[Path]:
             if pickled:
                 raise BadInput(
                     f"{folder.name} holds its weights as a pickle ({pickled[0]}), and opening one can run foreign code",
-                    remedy="Take a revision of the model that has model.safetensors.",
+                    remedy="Take a revision that has model.safetensors, or import a pytorch_model.bin --allow-pickle.",
                 )
             raise NotFound(f"{folder.name} has no {path.name}", remedy=AGAIN)
     return paths
