@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from earwitness.errors import BadInput, StorageFailed
+from earwitness.errors import BadInput, StorageFailed, UnknownModel
 from earwitness.models import blobs, bring, bundle, directory, manifest
 from earwitness.models.convert import convert
 from earwitness.models.directory import Stored
@@ -281,3 +281,13 @@ def test_models_are_chosen_by_name(root: Path) -> None:
         assert len(bring.chosen(root, asked)) == count
     assert [s.name for s in bring.chosen(root, ["whisper-micro/ggml-q5_0"])] == ["whisper-micro/ggml-q5_0"]
     assert isinstance(bring.chosen(root, ["whisper-micro/base"])[0], Stored)
+    assert bring.chosen(root, []) == directory.scan(root)
+
+
+def test_models_on_other_machines_are_neither_verified_nor_carried(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "remote").mkdir()
+    (tmp_path / "remote" / "office.json").write_text('{"url": "http://127.0.0.1:1/v1", "model": "whisper-1"}')
+    assert [s.format for s in directory.scan(tmp_path)] == ["remote"]
+    assert bring.chosen(tmp_path, []) == ()
+    with pytest.raises(UnknownModel, match="no files of 'office'"):
+        bring.chosen(tmp_path, ["office"])

@@ -121,12 +121,15 @@ def stored(root: Path, name: str) -> Stored:
 
 
 def chosen(root: Path, names: Iterable[str]) -> tuple[Stored, ...]:
-    """The models of these names, all formats of each, or one by its full name. Raises UnknownModel."""
-    here = directory.scan(root)
+    """The models of these names, all formats of each, or one by its full name; all where none is named.
+
+    Models on other machines have no files here and are left out. Raises UnknownModel.
+    """
+    here = [s for s in directory.scan(root) if s.format != "remote"]
     found: dict[Stored, None] = {}
     for name in names:
         meant = [s for s in here if name.strip().lower() in (s.name, s.model) or known.plain(name) == s.model]
         if not meant:
-            raise UnknownModel(f"there is no {name!r} in the model directory {root}")
+            raise UnknownModel(f"there are no files of {name!r} in the model directory {root}")
         found |= dict.fromkeys(meant)
-    return tuple(found)
+    return tuple(found or here)

@@ -28,12 +28,12 @@ def verify(
     from earwitness import config
     from earwitness.cli import paths
     from earwitness.errors import StorageFailed
-    from earwitness.models import bring, directory
+    from earwitness.models import bring
     from earwitness.models import verify as verifying
     from earwitness.models.catalog import sample
 
     root = config.load().models_folder
-    chosen = bring.chosen(root, names) if names else directory.scan(root)
+    chosen = bring.chosen(root, names or [])
     recordings = [] if quick else [sample()] if audio is None else [r.path for r in paths.find([str(audio)]) if r.path]
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with console.status("looking at files …"):

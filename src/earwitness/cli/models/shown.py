@@ -15,7 +15,7 @@ def tell(found: "Stored") -> None:
     from earwitness.models import blobs
 
     typer.echo(f"{found.name}  {found.size / 1e6:.1f} MB  {found.path}")
-    if not blobs.shared(found.path):
+    if found.format != "remote" and not blobs.shared(found.path):
         typer.echo("This file system knows no hard links: what models share is kept once for each.", err=True)
 
 
