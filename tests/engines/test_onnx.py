@@ -88,6 +88,8 @@ def test_a_card_that_the_runtime_does_not_reach_or_start_is_an_error(
         def get_providers(self) -> list[str]:
             return [ort.CPU]
 
+    with pytest.raises(EngineFailed, match="TensorrtExecutionProvider"):
+        ort.session(graph, CARD, what="micro", tensorrt=True)
     monkeypatch.setattr(ort, "_provider", lambda _: "CUDAExecutionProvider")
     monkeypatch.setattr(ort, "_opened", lambda *_: Fallen())
     with pytest.raises(EngineFailed, match="CUDAExecutionProvider does not start on a card"):

@@ -29,9 +29,10 @@ Values = Mapping[str, NDArray[Any]]
 
 
 class Options(calls.Cores):
-    """`cache` is a folder for what the providers of OpenVINO and CoreML compile."""
+    """`cache` is a folder for what providers compile. `tensorrt` is for NVIDIA: minutes for each shape."""
 
     cache: Path | None = None
+    tensorrt: bool = False
 
 
 class Graphs:
@@ -97,10 +98,8 @@ class _Spec:
             told = calls.told(folder)
         except (OSError, ValueError, KeyError) as error:
             raise EngineFailed(f"{files.name} does not load: {error}", remedy=AGAIN) from error
-        parts = [
-            ort.session(folder / f"{part}.onnx", device, what=files.name, threads=chosen.threads, cache=chosen.cache)
-            for part in ("encoder", "decoder")
-        ]
+        how = {"what": files.name, **chosen.model_dump(include={"threads", "cache", "tensorrt"})}
+        parts = [ort.session(folder / f"{part}.onnx", device, **how) for part in ("encoder", "decoder")]
         words = Vocabulary(folder / "tokenizer.json", told.size)
         return Looped(Graphs(*parts, together=device.kind != "cpu"), words, told.suppressed, batch=BATCH, parallel=True)
 

@@ -22,7 +22,7 @@ PROVIDERS = {
 }
 """By the maker of a device, those that reach it, the preferred one first; DirectML reaches any card on Windows."""
 
-BOUND = ("CUDAExecutionProvider", "MIGraphXExecutionProvider", "ROCMExecutionProvider")
+BOUND = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "MIGraphXExecutionProvider", "ROCMExecutionProvider")
 """Those with a memory of their own, in which results can be left."""
 
 ON_HOST = ("logits", "attention")
@@ -71,8 +71,12 @@ def devices(machine: Machine) -> tuple[Device, ...]:
     return (*(d for d in cards if _provider(d)), *(d for d in machine.devices if d.kind == "cpu"))
 
 
-def session(graph: Path, device: Device, *, what: str, threads: int = 1, cache: Path | None = None) -> Session:
+def session(
+    graph: Path, device: Device, *, what: str, threads: int = 1, cache: Path | None = None, tensorrt: bool = False
+) -> Session:
     """A session on a device; what a card computes stays there, but for logits and attention.
+
+    `cache` is for what providers compile; `tensorrt` prefers that one on NVIDIA's cards.
 
     The runtime itself would go on with the processor where a card does not start; that is an error here. Raises Missing
     without the runtime, EngineFailed if the graph does not load or the device does not start.
@@ -81,7 +85,7 @@ def session(graph: Path, device: Device, *, what: str, threads: int = 1, cache: 
         return cpu_session(graph, what=what, threads=threads)
     if why := missing():
         raise Missing(why)
-    name = _provider(device)
+    name = "TensorrtExecutionProvider" if tensorrt and device.vendor == "nvidia" else _provider(device)
     if name is None:
         raise Missing(f"this build of onnxruntime does not reach {device.name}")
     opened = _opened(graph, [(name, _settings(name, device, cache)), CPU], what, threads)
@@ -146,6 +150,9 @@ def _settings(name: str, device: Device, cache: Path | None) -> dict[str, str]:
         kept = {"ModelCacheDirectory": str(cache)} if cache else {}
         units = "CPUAndNeuralEngine" if device.kind == "npu" else "CPUAndGPU"
         return {"ModelFormat": "MLProgram", "MLComputeUnits": units, **kept}
+    if name == "TensorrtExecutionProvider":
+        kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(cache)} if cache else {}
+        return {"device_id": str(device.index), **kept}
     return {"device_id": str(device.index)}
 
 
