@@ -22,6 +22,7 @@ from earwitness.engines.whisper import AGAIN, calls
 from earwitness.engines.whisper.loop import Looped, Step, Tokens
 from earwitness.engines.whisper.vocabulary import Vocabulary
 from earwitness.errors import EngineFailed, Missing
+from earwitness.hardware import ov
 from earwitness.types import Device, Machine, ModelFiles
 
 BATCH = 8
@@ -112,9 +113,7 @@ class _Spec:
 
 def _compiled(folder: Path, device: Device, chosen: Options) -> list[Any]:
     """Encoder and decoder on the device."""
-    import openvino
-
-    core = openvino.Core()
+    core = ov.runtime().Core()
     if chosen.cache is not None:
         core.set_property({"CACHE_DIR": str(chosen.cache)})
     made = []

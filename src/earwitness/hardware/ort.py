@@ -1,8 +1,9 @@
-"""Opens ONNX Runtime sessions the one way this house wants them: quiet, one thread, nobody spinning, on any device.
+"""Opens ONNX Runtime sessions the one way this house wants them: quiet, one thread, nobody spinning or reporting.
 
 A lane has one worker for each core, and workers with one thread each beat one worker with all of them.
 """
 
+import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -55,6 +56,15 @@ class Session(Protocol):
 def missing() -> str | None:
     """Why ONNX Runtime can't be used here, or None; found out without importing it."""
     return None if find_spec("onnxruntime") else "onnxruntime is not installed: pip install onnxruntime"
+
+
+def runtime() -> Any:
+    """The runtime, kept from reporting to its makers: from 1.29 on it does so unless told before it loads."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()  # Windows knows no such variable
+    return onnxruntime
 
 
 def cpu_session(graph: Path | bytes, *, what: str, threads: int = 1) -> Session:
@@ -126,18 +136,14 @@ class Bound:
 
 def on(value: NDArray[Any], place: tuple[str, int]) -> Any:
     """An array on a device."""
-    import onnxruntime
-
-    return onnxruntime.OrtValue.ortvalue_from_numpy(value, *place)
+    return runtime().OrtValue.ortvalue_from_numpy(value, *place)
 
 
 def _provider(device: Device) -> str | None:
     """The execution provider that reaches a device in this build of the runtime, or None."""
     if missing():
         return None
-    import onnxruntime
-
-    here = onnxruntime.get_available_providers()
+    here = runtime().get_available_providers()
     wanted = (*PROVIDERS.get(device.vendor, ()), "DmlExecutionProvider" if device.kind == "gpu" else "")
     return next((name for name in wanted if name in here), None)
 
@@ -159,8 +165,7 @@ def _settings(name: str, device: Device, cache: Path | None) -> dict[str, str]:
 def _opened(graph: Path | bytes, providers: list[Any], what: str, threads: int) -> Any:
     if why := missing():
         raise Missing(why)
-    import onnxruntime
-
+    onnxruntime = runtime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3

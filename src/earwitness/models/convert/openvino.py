@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from earwitness.errors import Missing
+from earwitness.hardware import ov
 from earwitness.models.convert import onnx
 from earwitness.models.convert.checkpoint import Checkpoint
 
@@ -26,7 +27,7 @@ def write(checkpoint: Checkpoint, folder: Path, precision: str = "int8") -> None
     Raises Missing without openvino and onnx.
     """
     try:
-        import openvino
+        openvino = ov.runtime()
     except ImportError as error:
         raise Missing("openvino is not installed: pip install 'earwitness[openvino]'") from error
     core = openvino.Core()
@@ -43,11 +44,10 @@ def write(checkpoint: Checkpoint, folder: Path, precision: str = "int8") -> None
 
 def _pack(model: Any) -> None:
     """Put int8 and scales in the place of each matrix; positions stay, they are small and added, not multiplied."""
-    import openvino
     from openvino import opset13
 
     for node in model.get_ordered_ops():
-        if node.get_type_name() != "Constant" or node.get_element_type() != openvino.Type.f32:
+        if node.get_type_name() != "Constant" or node.get_element_type() != ov.runtime().Type.f32:
             continue
         name, shape = node.get_friendly_name(), list(node.get_output_shape(0))
         if len(shape) != 2 or min(shape) < LEAST or "embed_positions" in name:
