@@ -8,7 +8,7 @@ import pytest
 
 from earwitness import config
 from earwitness.errors import BadInput, EngineFailed, Missing, UnknownModel
-from earwitness.models import catalog, directory, known, stamps
+from earwitness.models import bring, catalog, directory, known, stamps
 from earwitness.models.catalog import Catalog, Entry
 
 HERE = Catalog(Path("no-such-folder"))
@@ -117,6 +117,7 @@ def _stored(root: Path, *names: str) -> Catalog:
 def test_a_stored_model_is_found_by_what_people_type(tmp_path: Path, name: str) -> None:
     here = _stored(tmp_path, "ggml-base-q5_0.bin", "ggml-base.en-q5_0.bin")
     assert [e.name for e in here.named(name)] == ["whisper-base/ggml-q5_0"]
+    assert bring.stored(tmp_path, name).name == "whisper-base/ggml-q5_0"
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def pointed(root: Path, name: str, remote: Remote, *, replace: bool = False) -> 
 def stored(root: Path, name: str) -> Stored:
     """A model of the directory by its full name, or by its own name where it is there once. Raises UnknownModel."""
     asked = name.strip().lower()
-    found = [s for s in directory.scan(root) if asked in (s.name, s.model)]
+    found = [s for s in directory.scan(root) if asked in (s.name, s.model) or known.plain(asked) == s.model]
     exact = [s for s in found if s.name == asked]
     if len(exact or found) == 1:
         return (exact or found)[0]
