@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import struct
 import tempfile
 from pathlib import Path
@@ -126,6 +127,25 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match="No space"):
         _break(target, OSError(28, "No space left on device"))
     assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["ctranslate2", "ggml", "onnx", "openvino", "mlx"])
+def test_a_disk_that_fills_up_while_a_model_is_converted_is_told(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    source = checkpoint.read(whisper.MODEL)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    monkeypatch.setattr(checkpoint, "read", lambda _: source)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, most[1]))
+    try:
+        with pytest.raises(StorageFailed):
+            convert(whisper.MODEL, tmp_path, model="x", form=form, precision=None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+        signal.signal(signal.SIGXFSZ, before)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
 
 def test_what_is_there_is_not_overwritten_unless_told(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from earwitness.errors import Missing
+from earwitness.errors import Missing, StorageFailed
 from earwitness.models.convert import openai
 from earwitness.models.convert.checkpoint import Checkpoint
 
@@ -34,6 +34,7 @@ BESIDE = ("generation_config.json", "tokenizer.json")
 def write(checkpoint: Checkpoint, folder: Path, precision: str = "float16") -> None:
     """Convert into `folder`, which is empty; `precision` is float16 or float32. Raises Missing without safetensors."""
     try:
+        from safetensors import SafetensorError
         from safetensors.numpy import save_file
     except ImportError as error:
         raise Missing("safetensors is not installed: pip install safetensors") from error
@@ -45,7 +46,10 @@ def write(checkpoint: Checkpoint, folder: Path, precision: str = "float16") -> N
         called = name.replace("mlp.0", "mlp1").replace("mlp.2", "mlp2")
         made[called] = np.ascontiguousarray(shaped, KINDS[precision])
     made["alignment_heads"] = np.array(checkpoint.alignment_heads, np.int32)
-    save_file(made, folder / "weights.safetensors")
+    try:
+        save_file(made, folder / "weights.safetensors")
+    except SafetensorError as error:  # which is no OSError, also where the disk is full
+        raise StorageFailed(f"the weights can't be written: {error}") from error
     sizes = {ours: checkpoint.config[theirs] for ours, theirs in SIZES.items()}
     (folder / "config.json").write_text(json.dumps({"model_type": "whisper", **sizes}, indent=1), "utf-8")
     for name in BESIDE:
