@@ -5,7 +5,7 @@
     python benchmarks/runtime_cost.py --engines onnx --repeat 9
 
 One file: its clips go through the runtime as batches of eight, with one call for each core at a time; and through a
-lane. Eight requests: eight threads with a file each, all at once, on one loaded model. The ways take turns, and medians
+lane. Eight requests: eight clients at once on one loaded model, each with short recordings one after the other. The ways take turns, and medians
 are compared. Where weights are made up the text means nothing, and is the same on both sides.
 """
 
@@ -113,10 +113,15 @@ def in_lane(lane: Lane, clips: Sequence[Clip]) -> Texts:
     return [tuple(i for segment in of_clip for i in segment.token_ids) for of_clip in found]
 
 
-def at_once(way: Callable[[Sequence[Clip]], Texts], files: Sequence[Sequence[Clip]]) -> None:
-    """All files at the same time, each by a client of its own."""
-    with ThreadPoolExecutor(len(files)) as clients:
-        list(clients.map(way, files))
+def at_once(way: Callable[[Sequence[Clip]], Texts], clips: Sequence[Clip]) -> None:
+    """Requests of a clip each, from as many clients as `REQUESTS`; each sends the next when it has the answer."""
+
+    def client(mine: Sequence[Clip]) -> None:
+        for clip in mine:
+            way([clip])
+
+    with ThreadPoolExecutor(REQUESTS) as clients:
+        list(clients.map(client, [clips[i::REQUESTS] for i in range(REQUESTS)]))
 
 
 def measured(ways: Sequence[Callable[[], object]], repeat: int) -> list[float]:
@@ -166,7 +171,6 @@ def row(name: str, kit: Kit, root: Path, source: Path, repeat: int) -> list[Any]
     lane = kit.load(kit.plan(stored.name))
     sounds = [common.load_wav(path) for path in sorted((MICRO / "wavs").glob("*.wav"))]
     clips = [Clip(Audio(s), Ask(language="en")) for s in sounds[:11]] * 3
-    files = [clips[i : i + 4] for i in range(REQUESTS)]
     ours = [tuple(i for i in ids if i < FIRST_STAMP) for ids in in_lane(lane, clips)]
     theirs = [tuple(i for i in ids if i < FIRST_STAMP) for ids in in_batches(bare, clips, cores)]
     if (same := sum(a == b for a, b in zip(ours, theirs, strict=True))) < len(clips):
@@ -174,8 +178,8 @@ def row(name: str, kit: Kit, root: Path, source: Path, repeat: int) -> list[Any]
     ways = [
         lambda: in_batches(bare, clips, cores),
         lambda: in_lane(lane, clips),
-        lambda: at_once(bare, files),
-        lambda: at_once(lambda some: in_lane(lane, some), files),
+        lambda: at_once(bare, clips),
+        lambda: at_once(lambda some: in_lane(lane, some), clips),
     ]
     one, house, eight, eight_house = measured(ways, repeat)
     lane.close()
