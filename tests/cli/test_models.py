@@ -137,11 +137,13 @@ def test_mistakes_are_told(home: Path) -> None:
 
 def test_a_remote_model_is_listed_and_removed_like_the_others(home: Path) -> None:
     words = ("models", "remote", "office", "http://127.0.0.1:1/v1", "--model", "whisper-1", "--key-env", "OFFICE_KEY")
-    assert earwitness(home, *words).stdout.startswith("office/remote")
+    made = earwitness(home, *words)
+    assert made.stdout.startswith("office/remote  whisper-1 on http://127.0.0.1:1/v1")
+    assert made.stderr == ""
     assert json.loads(Path(earwitness(home, "models", "path", "office").stdout.strip()).read_text()) == {
         "url": "http://127.0.0.1:1/v1", "model": "whisper-1", "key_env": "OFFICE_KEY",
     }  # fmt: skip
-    assert "office/remote: remote" in earwitness(home, "models", "list").stdout
+    assert "office/remote: remote: the only one here" in earwitness(home, "models", "list").stdout
     assert "--replace" in earwitness(home, *words, fails=3).stderr
     assert (
         "OFFICE_KEY"

@@ -1,10 +1,8 @@
-"""`earwitness models remote`: a model on another machine becomes one of this directory."""
+"""`earwitness models remote`: where a model on another machine is."""
 
 from typing import Annotated
 
 import typer
-
-from earwitness.cli.models.shown import tell
 
 
 def remote(
@@ -32,4 +30,5 @@ def remote(
         url=url, model=model, key_env=key_env, timeout_s=timeout_s, at_once=at_once, languages=language or None,
         word_times=word_times, response_format="json" if text_only else "verbose_json",
     )  # fmt: skip
-    tell(bring.pointed(config.load().models_folder, name, told, replace=replace))
+    found = bring.pointed(config.load().models_folder, name, told, replace=replace)
+    typer.echo(f"{found.name}  {told.model} on {told.url}  {found.path}")
