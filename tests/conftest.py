@@ -12,6 +12,9 @@ from earwitness import config
 from earwitness.kit import Kit
 from earwitness.models.catalog import sample as find_sample
 
+KEPT = ("EARWITNESS_REFERENCE_DATA", "EARWITNESS_WHISPERCPP_SERVER")
+"""What of the environment tests see: the reference recordings, and a program that is tried where it is there."""
+
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCES = Path(os.environ.get("EARWITNESS_REFERENCE_DATA", ROOT.parent / "shared" / "data"))
 
@@ -68,6 +71,6 @@ def references() -> References:
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's own home folder, or is changed by its environment."""
     for name in list(os.environ):
-        if name.startswith("EARWITNESS_") and name != "EARWITNESS_REFERENCE_DATA":
+        if name.startswith("EARWITNESS_") and name not in KEPT:
             monkeypatch.delenv(name)
     monkeypatch.setenv("EARWITNESS_HOME", str(tmp_path_factory.getbasetemp() / "own-home"))

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     """Let the server measure again what was measured before, when a driver, library or model changed."""
     engine_options: Mapping[str, Mapping[str, bool | int | float | str]] = Field(default_factory=dict)
     """Options by engine, such as a beam_size for ctranslate2; each engine's page names its own."""
+    whispercpp_server: Path | None = None
+    """A whisper-server program, in which GGML models run then."""
     unload_after_s: Annotated[float, Field(gt=0)] = 600.0
     """Seconds after which a model nobody uses is unloaded."""
     preload: bool | tuple[str, ...] = True

@@ -23,7 +23,17 @@ HABIT = {
     ("gpu", "intel"): ("openvino", "onnx"),
     ("npu", "intel"): ("openvino", "onnx"),
     ("npu", "apple"): ("onnx",),
-    ("cpu", ""): ("moonshine", "ctranslate2", "onnx", "openvino", "whispercpp", "torch", "remote", "mlx"),
+    ("cpu", ""): (
+        "moonshine",
+        "ctranslate2",
+        "onnx",
+        "openvino",
+        "whispercpp_server",
+        "whispercpp",
+        "torch",
+        "remote",
+        "mlx",
+    ),
 }
 """Devices in the order in which they are tried, and on each the engines that are known for it."""
 

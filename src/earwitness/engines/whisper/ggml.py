@@ -39,6 +39,14 @@ def look(path: Path) -> Header:
         raise BadInput(f"{path.name} is cut short or damaged", remedy=AGAIN) from error
 
 
+def words(path: Path) -> tuple[bytes, ...]:
+    """The bytes of the tokens in a file that was looked at, by id; special ones are not in it."""
+    with path.open("rb") as file:
+        bands, bins = _ints(file, 14)[12:]
+        file.seek(4 * bands * bins, os.SEEK_CUR)
+        return tuple(file.read(_ints(file, 1)[0]) for _ in range(_ints(file, 1)[0]))
+
+
 def _look(file: BinaryIO, name: str) -> Header:
     size = os.fstat(file.fileno()).st_size
     magic, *told = _ints(file, 12)

@@ -8,6 +8,7 @@ checked against those the system trusts.
 
 import re
 import ssl
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -72,13 +73,17 @@ class Refused(EngineFailed):
 
 
 class Line:
-    """One server; threads may share it. `name` is what the model is called here."""
+    """One server; threads may share it. `name` is what the model is called here.
+
+    With one of `tries` a server is neither asked again nor ever left to rest.
+    """
 
     def __init__(
         self,
         name: str,
         remote: Remote,
         *,
+        tries: int = TRIES,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -87,7 +92,8 @@ class Line:
 
         self.name, self._url, self._timeout_s, self._clock = name, remote.url, remote.timeout_s, clock
         self._key, self._key_env = remote.key(name), remote.key_env
-        self.breaker, self._budget = Breaker(clock), Budget()
+        self.breaker = Breaker(clock) if tries > 1 else Breaker(clock, most=sys.maxsize)
+        self._budget = Budget()
         self._http = httpx.Client(
             headers={"authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=httpx.Timeout(remote.timeout_s, connect=min(CONNECT_S, remote.timeout_s)),
@@ -99,7 +105,7 @@ class Line:
         backoff = wait_random_exponential(multiplier=0.25, max=4)
         self._again = Retrying(
             retry=retry_if_exception_type(_NotNow),
-            stop=lambda state: state.attempt_number >= TRIES or not self._budget.take(),
+            stop=lambda state: state.attempt_number >= tries or not self._budget.take(),
             wait=lambda state: max(backoff(state), _after_s(state)),
             sleep=sleep,
             reraise=True,
