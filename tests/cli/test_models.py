@@ -45,7 +45,7 @@ def test_a_converted_model_transcribes(home: Path, model: str) -> None:
 def test_the_list_shows_what_is_there_and_what_runs_it(home: Path) -> None:
     shown = earwitness(home, "models", "list").stdout
     assert "whisper-micro/ctranslate2-int8" in shown
-    assert "whisper-micro/ggml-q5_0: whispercpp" in shown
+    assert "whisper-micro/ggml-q5_0: whispercpp: the only one here" in shown
 
 
 def test_the_known_whispers_are_listed_with_what_is_here(home: Path) -> None:
