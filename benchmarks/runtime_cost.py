@@ -5,8 +5,9 @@
     python benchmarks/runtime_cost.py --engines onnx --repeat 9
 
 One file: its clips go through the runtime as batches of eight, with one call for each core at a time; and through a
-lane. Eight requests: eight clients at once on one loaded model, each with short recordings one after the other. The ways take turns, and medians
-are compared. Where weights are made up the text means nothing, and is the same on both sides.
+lane. Eight requests: eight clients at once on one loaded model, each with short recordings one after the other. The
+ways take turns, and medians are compared. Where weights are made up the text means nothing, and is the same on both
+sides.
 """
 
 import argparse
