@@ -4,6 +4,7 @@ import pytest
 
 from earwitness.engines.whisper.calls import language
 from earwitness.engines.whisper.decoded import Decoded, pieces, segments, worded
+from earwitness.engines.whisper.languages import LANGUAGES
 from earwitness.engines.whisper.vocabulary import Vocabulary, split
 from earwitness.errors import EngineFailed
 from earwitness.types import Ask, Audio, Clip
@@ -150,3 +151,8 @@ def test_words_stay_in_order_and_in_their_segment(words: Vocabulary) -> None:
 )
 def test_a_language_is_told_or_the_likeliest_of_those_named(ask: Ask, expected: tuple[str, float | None]) -> None:
     assert language(ask, [("fr", 0.1), ("en", 0.6), ("de", 0.3)]) == expected
+
+
+def test_the_languages_are_those_of_whisper_cpp_in_its_order() -> None:
+    runtime = pytest.importorskip("_pywhispercpp", reason="whisper.cpp is not installed")
+    assert [runtime.whisper_lang_str(i) for i in range(runtime.whisper_lang_max_id() + 1)] == list(LANGUAGES)

@@ -12,10 +12,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from earwitness.engines.whisper.decoded import held
+from earwitness.engines.whisper.languages import LANGUAGES
 from earwitness.engines.wire.address import wrong
 from earwitness.engines.wire.line import CONTROL
 from earwitness.errors import EngineFailed, Unsupported
-from earwitness.export.verbose import LANGUAGES
 from earwitness.types import Ask, Clip, Segment, Word
 
 CODES = {name: code for code, name in LANGUAGES.items()}
@@ -27,14 +27,18 @@ class _Said(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False)
 
 
-class _Word(_Said):
+class Spoken(_Said):
+    """A word, or in whisper.cpp's answers a token."""
+
     word: str
     start: float
     end: float
     probability: float | None = None
 
 
-class _Piece(_Said):
+class Piece(_Said):
+    """A segment."""
+
     text: str
     start: float
     end: float
@@ -42,7 +46,7 @@ class _Piece(_Said):
     temperature: float | None = None
     avg_logprob: float | None = None
     no_speech_prob: float | None = None
-    words: tuple[_Word, ...] | None = None
+    words: tuple[Spoken, ...] | None = None
 
 
 class Answer(_Said):
@@ -50,8 +54,10 @@ class Answer(_Said):
 
     text: str
     language: str | None = None
-    segments: tuple[_Piece, ...] | None = None
-    words: tuple[_Word, ...] | None = None
+    segments: tuple[Piece, ...] | None = None
+    words: tuple[Spoken, ...] | None = None
+    language_probabilities: dict[str, float] | None = None
+    """By code; whisper.cpp's server tells them."""
 
 
 def read(body: bytes, name: str) -> Answer:
@@ -72,9 +78,9 @@ def segments(found: Answer, clip: Clip, ask: Ask) -> tuple[Segment, ...]:
     Text without segments is one that spans the clip. Raises Unsupported where words' times are asked for and there are
     none.
     """
-    language = ask.language if ask.task == "translate" else _code(found.language) or ask.language
+    language = ask.language if ask.task == "translate" else code(found.language) or ask.language
     made, at_s = list[Segment](), clip.audio.start_s
-    for piece in found.segments or (_Piece(text=found.text, start=0.0, end=clip.audio.duration_s),):
+    for piece in found.segments or (Piece(text=found.text, start=0.0, end=clip.audio.duration_s),):
         if not (text := _clean(piece.text)):
             continue
         start_s = _inside(clip, piece.start, at_s)
@@ -132,7 +138,7 @@ def _spelt(words: list[Word], text: str) -> list[Word]:
     return [replace(w, text=p) for w, p in zip(words, printed, strict=True)]
 
 
-def _word(word: _Word, clip: Clip) -> Word:
+def _word(word: Spoken, clip: Clip) -> Word:
     start_s = _inside(clip, word.start, clip.audio.start_s)
     return Word(_clean(word.word), start_s, _inside(clip, word.end, start_s), _share(word.probability))
 
@@ -154,7 +160,7 @@ def _share(value: float | None) -> float | None:
     return None if value is None else min(1.0, max(0.0, value))
 
 
-def _code(language: str | None) -> str | None:
+def code(language: str | None) -> str | None:
     """ISO 639-1 code of a language by code or full name; None for one that is not known."""
     told = (language or "").strip().lower()
     return CODES.get(told) or (told if re.fullmatch("[a-z]{2,3}", told) else None)
