@@ -1,7 +1,7 @@
 """Whisper on CTranslate2, the runtime of faster-whisper: processors (int8, float32) and NVIDIA cards (float16, int8).
 
-Clips go through encoder and decoder as one batch. The runtime is called directly: faster-whisper's own loop cuts a
-recording by itself, keeps no start of a lone segment and decodes clips one by one. Greedy unless `beam_size` says more.
+Clips are decoded as one batch. The runtime is called directly: faster-whisper's own loop cuts a recording by itself,
+keeps no start of a lone segment and decodes clips one by one. Greedy unless `beam_size` says more.
 
 Source: CTranslate2 4, `ctranslate2.models.Whisper`; options and scores as faster-whisper 1.2 uses them.
 """
@@ -11,6 +11,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from earwitness.audio import features
@@ -22,8 +23,7 @@ from earwitness.errors import EngineFailed, Missing
 from earwitness.types import Ask, Clip, Device, Machine, ModelFiles, Segment
 
 BATCH = 8
-FRAMES_A_SECOND, POSITIONS_A_SECOND = 100, 50
-"""Of the spectrogram, and of the encoder."""
+FRAMES_A_SECOND, POSITIONS_A_SECOND = 100, 50  # of the spectrogram, and of the encoder
 
 
 class Options(calls.Options):
@@ -52,10 +52,7 @@ class CTranslate2:
         self._model.unload_model()
 
     def _call(self, clips: Sequence[Clip], asks: Sequence[Ask]) -> list[tuple[Segment, ...]]:
-        import ctranslate2
-
-        mels = np.stack([features.log_mel(clip.audio.samples, self._model.n_mels) for clip in clips])
-        heard = self._model.encode(ctranslate2.StorageView.from_array(mels))
+        heard = self._heard(np.stack([features.log_mel(c.audio.samples, self._model.n_mels) for c in clips]))
         languages = self._languages(heard, asks)
         prompts = [self._words.prompt(ask, code) for ask, (code, _) in zip(asks, languages, strict=True)]
         warm = asks[0].temperature > 0
@@ -78,9 +75,18 @@ class CTranslate2:
             return self._aligned(heard, found, clips, languages)
         return found
 
+    def _heard(self, mels: NDArray[np.float32]) -> Any:
+        """The encoder's view of the clips; on a processor one by one, which is faster there than together."""
+        from ctranslate2 import StorageView
+
+        if self._model.device != "cpu" or len(mels) == 1:
+            return self._model.encode(StorageView.from_array(mels))
+        each = (self._model.encode(StorageView.from_array(mel[None])) for mel in mels)
+        return StorageView.from_array(np.concatenate([np.array(one) for one in each]))
+
     def _languages(self, heard: Any, asks: Sequence[Ask]) -> list[calls.Language]:
-        if not self._words.multilingual or all(ask.language for ask in asks):
-            return [(ask.language or "en", None) for ask in asks]
+        if not self._words.multilingual or all(a.language for a in asks):
+            return [(a.language or "en", None) for a in asks]
         found = self._model.detect_language(heard)
         return [calls.language(a, ((t[2:-2], p) for t, p in of_clip)) for a, of_clip in zip(asks, found, strict=True)]
 
@@ -94,7 +100,7 @@ class CTranslate2:
     def _aligned(
         self, heard: Any, found: list[tuple[Segment, ...]], clips: Sequence[Clip], languages: Sequence[Any]
     ) -> list[tuple[Segment, ...]]:
-        """The segments with their words' times, from the cross-attention that follows the sound."""
+        """The segments with their words' times, from the cross-attention."""
         ids = [[i for segment in of_clip for i in segment.token_ids] or [self._words.end] for of_clip in found]
         frames = [max(2, int(clip.audio.duration_s * FRAMES_A_SECOND)) for clip in clips]
         made = list(found)
