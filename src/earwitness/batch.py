@@ -6,8 +6,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from earwitness.__about__ import __version__
 from earwitness.audio import decode, timebase
@@ -24,6 +25,17 @@ from earwitness.types import Audio, Notice, Plan, Provenance, Segment, Suppresse
 
 LEAST_REFUSED_S = 1.5
 """Foreign speech must be this long before a recording is refused for it."""
+
+REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "foreign_or_unclear": "speech that is not English, or too unclear, was left out",
+        "not_speech": "sound that is no speech was left out",
+        "phantom": "words that recognisers make up over noise were left out",
+        "repetition": "words that the recogniser said again and again were left out",
+        "nothing_heard": "speech was found, and no words were recognised in it",
+    }
+)
+"""Why text is held back, by code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +209,8 @@ def _fallen(plan: Plan | None) -> tuple[Notice, ...]:
 
 def _notices(suppressed: tuple[Suppressed, ...]) -> tuple[Notice, ...]:
     """One notice for each reason why text was held back."""
-    reasons = {
-        "foreign_or_unclear": "speech that is not English, or too unclear, was left out",
-        "not_speech": "sound that is no speech was left out",
-        "phantom": "words that recognisers make up over noise were left out",
-        "nothing_heard": "speech was found, and no words were recognised in it",
-    }
     found = []
-    for reason, words in reasons.items():
+    for reason, words in REASONS.items():
         spans = [s for s in suppressed if s.reason == reason]
         if spans:
             total = sum(s.end_s - s.start_s for s in spans)

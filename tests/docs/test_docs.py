@@ -100,6 +100,10 @@ def test_every_format_is_documented() -> None:
         assert told[name] == [f".{form.extension}", form.about.replace("`", "")]
 
 
+def test_every_reason_to_hold_text_back_is_documented() -> None:
+    assert set(batch.REASONS) <= set(rows("docs/formats.md"))
+
+
 def test_every_engine_has_a_page() -> None:
     plugins: Plugins[Spec] = Plugins(ENGINES)
     for found in plugins:

@@ -260,7 +260,6 @@ def test_without_speech_the_language_is_the_one_that_was_asked_for(own: Kit) -> 
     assert (found.text, found.language, found.complete) == ("", "de", True)
 
 
-# ── with the embedded model ──
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
@@ -281,6 +280,7 @@ def test_the_language_is_that_of_most_speech(
     assert found.transcript(complete=True).language == expected
 
 
+# ── with the embedded model ──
 def test_english_played_backwards_is_refused(sample: Path, kit: Kit) -> None:
     whole = np.concatenate([a.samples for a in decode.stream(sample.parent / "two_cities.wav", Report())])
     with pytest.raises(ForeignSpeech):

@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from earwitness.stages import guard
-from earwitness.stages.guard import Credit, Guarding, Verdict, agreement, better, judge, needs_second_look, trust
+from earwitness.stages.guard import (
+    Credit,
+    Guarding,
+    Verdict,
+    agreement,
+    better,
+    derailed,
+    judge,
+    needs_second_look,
+    sifted,
+    trust,
+)
 from earwitness.stages.speech import Stretch
 from earwitness.types import Audio, Segment, Span
 
@@ -68,6 +79,42 @@ def test_the_better_look_is_the_surer_one_without_a_loop() -> None:
     assert better(first, sure) is first
 
 
+LOOP = "and then we go " * 20
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        (_said(), False),
+        ((), False),
+        (_said(logprob=-0.99), False),
+        (_said(logprob=-1.01), True),
+        (_said(logprob=None), False),
+        (_said(LOOP), True),
+        (_said(logprob=-0.1) + _said(logprob=-2.5), True),
+        (_said(marks=("loop_cut",)), True),
+        (tuple(s for _ in range(20) for s in _said("Thank you so much.")), True),
+    ],
+    ids=["sure", "nothing", "just-sure", "guessed", "unknown", "loop", "half-guessed", "cut", "loop-of-segments"],
+)
+def test_a_decoder_that_lost_its_way_is_told_by_whispers_signs(segments: tuple[Segment, ...], expected: bool) -> None:
+    assert derailed(segments, None, Guarding(least_logprob=-1.0)) is expected
+    looping = expected and all(s.avg_logprob == GOOD for s in segments)
+    assert derailed(segments, None, ALL) is looping
+
+
+def test_what_is_said_ten_times_by_two_looks_is_no_loop() -> None:
+    said = _said("No, " * 12)
+    assert derailed(said, _said("no " * 13), ALL)
+    assert not derailed(said, _said("no " * 12), ALL)
+    assert derailed(_said("No.", marks=("loop_cut",)), _said("No."), ALL)
+
+
+def test_a_look_that_repeats_itself_is_believed_last() -> None:
+    loop, unsure = _said(LOOP, -0.05), _said("b", -0.9)
+    assert better(loop, unsure) is better(unsure, loop) is unsure
+
+
 # ── the verdict ──
 def test_clear_speech_is_given_out() -> None:
     verdict = _judged(_said())
@@ -95,7 +142,32 @@ def test_each_reason_to_hold_text_back(
     assert _judged(kept, other, _stretch(voice, seconds)).reason == reason
 
 
-@pytest.mark.parametrize("text", ["Thank you.", "Bye bye!", "Mm-hmm."])
+@pytest.mark.parametrize(
+    ("no_speech", "logprob", "reason"),
+    [
+        (0.7, -1.1, "not_speech"),
+        (0.7, -0.9, None),
+        (0.5, -1.1, None),
+        (None, -1.1, None),
+        (0.7, None, None),
+    ],
+)
+def test_a_model_that_hears_nobody_and_only_guesses_is_not_believed(
+    no_speech: float | None, logprob: float | None, reason: str | None
+) -> None:
+    kept = tuple(replace(s, confidence=None, no_speech_prob=no_speech) for s in _said(logprob=logprob))
+    assert _judged(kept, single_language=False).reason == reason
+
+
+def test_text_that_repeats_itself_is_held_back() -> None:
+    assert _judged(_said(LOOP)).reason == "repetition"
+    assert _judged(_said(LOOP), _said(LOOP + LOOP)).reason == "repetition"
+    assert _judged(_said("No, no, no, I said no.")).reason is None
+    assert _judged(_said("no " * 12), _said("No, " * 12)).reason is None
+    assert _judged(_said(LOOP), how=Guarding(repetition=False)).reason is None
+
+
+@pytest.mark.parametrize("text", ["Thank you.", "Bye bye!", "Mm-hmm.", "Vielen Dank.", "ありがとうございました。"])
 def test_people_with_a_clear_voice_may_say_what_phantoms_say(text: str) -> None:
     assert _judged(_said(text), _said(text), _stretch(0.9, 1.0)).reason is None
 
@@ -115,6 +187,46 @@ def test_guards_that_are_off_hold_nothing_back() -> None:
 def test_the_language_gate_judges_no_model_that_it_was_not_fitted_to() -> None:
     poor = [(replace(s, confidence=None),) for (s,) in (_said("the soft way", POOR), _said("a heathen there", POOR))]
     assert _judged(poor[0], poor[1]).reason is None
+
+
+# ── one segment of several ──
+def _at(text: str, low_s: float, high_s: float) -> Segment:
+    return replace(_said(text)[0], start_s=low_s, end_s=high_s)
+
+
+def _two_voices() -> Stretch:
+    """A clear voice from 0 to 3 s, and from 4 to 6 s something that hums."""
+    spans = (Span(0, 48_000), Span(64_000, 96_000))
+    return Stretch(Audio(np.zeros(100_000, np.float32)), spans, 0.8, 0.9, voices=(0.95, 0.6))
+
+
+@pytest.mark.parametrize(
+    ("text", "low_s", "high_s", "reason"),
+    [
+        ("Good night.", 4.0, 6.0, None),
+        ("Thank you.", 1.0, 3.0, None),
+        ("Thank you.", 4.0, 6.0, "phantom"),
+        ("Thank you.", 3.0, 4.1, "phantom"),
+        ("Thank you.", 2.9, 3.5, "phantom"),
+        ("Untertitel der Amara.org-Community", 1.0, 3.0, "phantom"),
+        ("♪ la la ♪", 1.0, 3.0, "not_speech"),
+        ("...", 1.0, 3.0, "not_speech"),
+    ],
+)
+def test_a_segment_that_is_wrong_by_itself_is_taken_out(
+    text: str, low_s: float, high_s: float, reason: str | None
+) -> None:
+    told, other = _at("We walked home.", 0.0, 1.0), _at(text, low_s, high_s)
+    kept, held = sifted((told, other), _two_voices(), ALL)
+    assert kept == ((told,) if reason else (told, other))
+    assert [(h.start_s, h.end_s, h.reason, h.text) for h in held] == ([(low_s, high_s, reason, text)] if reason else [])
+    assert sifted((told, other), _two_voices(), Guarding(phantoms=False)) == ((told, other), ())
+
+
+def test_alone_only_a_credit_is_taken_out() -> None:
+    credit, saying = _said("Sous-titrage ST' 501"), _said("Thank you.")
+    assert sifted(credit, _stretch(), ALL)[0] == ()
+    assert sifted(saying, _stretch(0.6), ALL) == (saying, ())
 
 
 # ── trust ──

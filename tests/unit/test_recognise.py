@@ -15,7 +15,7 @@ from earwitness.models.lane import Lane
 from earwitness.stages.guard import Guarding
 from earwitness.stages.recognise import LEAD, SECOND_LEAD, SECOND_TAIL, Recognised, edges_s, framed, recognise
 from earwitness.stages.speech import Stretch
-from earwitness.types import Ask, Audio, Can, Clip, Segment, Span
+from earwitness.types import Ask, Audio, Can, Clip, Segment, Span, Word
 from support import sounds
 
 Segments = tuple[Segment, ...]
@@ -174,6 +174,159 @@ def test_a_failure_ahead_takes_nothing_from_what_was_said_before_it() -> None:
     assert next(found).segments[0].text == "all is well"
     with pytest.raises(EngineFailed, match="told to fail"):
         next(found)
+
+
+# ── tries with a temperature ──
+SAMPLES = Can(languages=None, temperature=True)
+BAD, POOR, FINE = -1.4, -1.2, -0.3
+
+
+def _guess(text: str, logprob: float, **more: object) -> Segments:
+    return tuple(replace(s, confidence=None) for s in _said(text, 0.5, logprob, **more))
+
+
+LOOP = _guess("and then we go " * 20, FINE)
+
+
+def test_what_went_wrong_is_tried_again_and_warmer_until_it_is_right() -> None:
+    answers = [_guess("a", BAD), _guess("b", POOR), _guess("c", BAD), _guess("d", FINE)]
+    (found,), looks = _run([_stretch(2)], *answers, can=SAMPLES, how=Guarding(least_logprob=-1.0))
+    assert [s.text for s in found.segments] == ["d"]
+    assert [clip.ask.temperature for clip in looks.clips] == [0.0, 0.0, 0.2, 0.6]
+    starts = [2 * 16_000 - lead for lead in (LEAD, SECOND_LEAD, LEAD, LEAD)]
+    assert [clip.audio.start for clip in looks.clips] == starts
+
+
+def test_the_surest_stands_where_no_try_is_right_and_loops_stand_last() -> None:
+    answers = [LOOP, _guess("b", POOR), _guess("c", BAD), LOOP]
+    (found,), looks = _run(
+        [_stretch(2)], *answers, can=SAMPLES, how=Guarding(temperatures=(0.2, 1.0), least_logprob=-1.0)
+    )
+    assert [s.text for s in found.segments] == ["b"]
+    assert len(looks.clips) == 4
+    loops = [_guess("and then we go " * n, FINE) for n in (20, 30, 40, 50)]
+    (found,), _ = _run([_stretch(2)], *loops, can=SAMPLES, how=Guarding(temperatures=(0.2, 1.0)))
+    assert [h.reason for h in found.suppressed] == ["repetition"]
+
+
+def test_a_temperature_that_was_asked_for_is_kept() -> None:
+    looks = Looks(LOOP, LOOP)
+    list(recognise([_stretch(2)], looks.submit, Ask(temperature=0.4), SAMPLES, Guarding()))
+    assert [clip.ask.temperature for clip in looks.clips] == [0.4, 0.4]
+
+
+def test_a_loop_is_looked_at_twice_by_an_engine_that_cannot_draw_by_lot() -> None:
+    (found,), looks = _run([_stretch(2)], LOOP, _guess("we go home", FINE), can=Can(languages=None))
+    assert [clip.ask.temperature for clip in looks.clips] == [0.0, 0.0]
+    assert [s.text for s in found.segments] == ["we go home"]
+    _, looks = _run([_stretch(2)], LOOP, LOOP, can=SAMPLES, how=Guarding(temperatures=()))
+    assert len(looks.clips) == 2
+
+
+def test_a_guess_is_tried_again_only_where_that_is_wished() -> None:
+    _, looks = _run([_stretch(2)], _guess("a", BAD), can=SAMPLES)
+    assert len(looks.clips) == 1
+
+
+# ── what a decoder left out ──
+PARTS = (Span(0, 32_000), Span(48_000, 80_000), Span(96_000, 128_000))
+
+
+def _three(**more: object) -> Stretch:
+    return Stretch(Audio(sounds.tone(8)), PARTS, 0.9, 0.9, **more)  # type: ignore[arg-type]
+
+
+class Short(Looks):
+    """Each answer ends with its own time."""
+
+    @override
+    def submit(self, clip: Clip) -> Future[Segments]:
+        self.clips.append(clip)
+        future: Future[Segments] = Future()
+        future.set_result(tuple(next(self._answers)))
+        return future
+
+
+def _timed(text: str, low_s: float, high_s: float) -> Segments:
+    return (Segment(low_s, high_s, text, avg_logprob=-0.1, token_ids=(1,)),)
+
+
+def _walk(stretch: Stretch, *answers: Segments, how: Guarding | None = None) -> tuple[list[Recognised], Short]:
+    looks = Short(*answers)
+    return list(recognise([stretch], looks.submit, Ask(), Can(languages=None), how or Guarding())), looks
+
+
+def test_the_rest_is_asked_for_and_comes_after() -> None:
+    found, looks = _walk(_three(), _timed("one", 0.0, 2.1), _timed("two", 3.0, 5.0), _timed("three", 6.0, 8.0))
+    assert [(s.text, s.marks) for f in found for s in f.segments] == [
+        ("one", ()),
+        ("two", ("resumed",)),
+        ("three", ("resumed",)),
+    ]
+    assert [f.done for f in found] == [32_000, 80_000, 128_000]
+    assert [clip.audio.start for clip in looks.clips] == [-LEAD, 48_000 - LEAD, 96_000 - LEAD]
+
+
+def test_it_is_asked_for_no_more_often_than_there_are_spans() -> None:
+    long = Stretch(Audio(sounds.tone(30)), (Span(0, 480_000),), 0.9, 0.9)
+    found, looks = _walk(long, _timed("one", 0.0, 3.0), _timed("two", 3.2, 6.0))
+    assert len(looks.clips) == 2
+    assert [s.text for f in found for s in f.segments] == ["one", "two"]
+    (held,) = found[-1].suppressed
+    assert (held.reason, held.end_s) == ("nothing_heard", 30.0)
+    assert held.start_s == pytest.approx(6.0, abs=0.3)
+
+
+def test_a_rest_without_words_is_told() -> None:
+    found, looks = _walk(_three(), _timed("one", 0.0, 4.9), (), ())
+    assert len(looks.clips) == 3
+    assert [(h.reason, h.start_s, h.end_s) for f in found for h in f.suppressed] == [("nothing_heard", 6.0, 8.0)]
+
+
+def test_no_word_is_doubled_at_the_seam_and_the_doubled_one_is_told() -> None:
+    found, _ = _walk(_three(), _timed("one and two", 0.0, 3.2), _timed("Two and three", 3.0, 8.0))
+    assert [s.text for f in found for s in f.segments] == ["one and two", "and three"]
+    assert [(h.reason, h.text) for f in found for h in f.suppressed] == [("repetition", "Two")]
+
+
+def test_the_rest_may_be_left_out() -> None:
+    _, looks = _walk(_three(), _timed("one", 0.0, 2.1), how=Guarding(resume=False))
+    assert len(looks.clips) == 1
+
+
+def test_a_credit_alone_is_told_once() -> None:
+    (found,), _ = _run([_stretch(2)], _said("Sous-titrage ST' 501"))
+    assert found.segments == ()
+    assert [(h.reason, h.text) for h in found.suppressed] == [("phantom", "Sous-titrage ST' 501")]
+
+
+def test_a_rest_is_judged_by_its_own_voice() -> None:
+    stretch = _three(voices=(0.95, 0.95, 0.6))
+    found, _ = _walk(stretch, _timed("one", 0.0, 5.0), _timed("Thank you.", 6.0, 8.0), _timed("Thank you.", 6.0, 8.0))
+    assert [(h.reason, h.text) for f in found for h in f.suppressed] == [("phantom", "Thank you.")]
+
+
+def test_a_phrase_over_noise_goes_and_what_was_said_beside_it_stays() -> None:
+    stretch = _three(voices=(0.95, 0.95, 0.6))
+    looks = (*_timed("We walked home.", 0.0, 5.0), *_timed("Thank you.", 6.0, 8.0))
+    (found,), _ = _walk(stretch, looks)
+    assert [s.text for s in found.segments] == ["We walked home."]
+    assert [(h.start_s, h.end_s, h.reason) for h in found.suppressed] == [(6.0, 8.0, "phantom")]
+
+
+# ── what is told of a segment ──
+def test_the_models_own_chance_of_silence_is_told_where_there_is_one() -> None:
+    said = replace(_timed("hello", 0.0, 8.0)[0], no_speech_prob=0.123456)
+    (found,), _ = _walk(_three(), (said,))
+    assert found.segments[0].no_speech_prob == 0.1235
+
+
+def test_times_stay_inside_the_sound_whatever_the_engine_says() -> None:
+    words = (Word("one", -0.3, 0.2), Word("two", 8.4, 9.0))
+    early, late = replace(_timed("one two", -0.3, 9.0)[0], words=words), _timed("three", 7.0, 6.0)[0]
+    (found,), _ = _walk(_three(), (early, late))
+    assert [(s.start_s, s.end_s) for s in found.segments] == [(0.0, 8.0), (7.0, 7.0)]
+    assert [(w.start_s, w.end_s) for w in found.segments[0].words] == [(0.0, 0.2), (8.0, 8.0)]
 
 
 def test_what_the_engine_raises_is_raised() -> None:

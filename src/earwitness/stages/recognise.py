@@ -1,23 +1,27 @@
-"""Recognises stretches of speech: many at once, in order, doubtful ones twice, and judged before they are given out.
+"""Recognises stretches of speech: many at once, in order, doubtful ones again, and judged before they are given out.
 
 A window of stretches is kept in the lane, so that its workers always find a batch of like lengths, while results come
-out in the order of the recording. Knows the lane only as a function that takes a Clip and gives a future.
+out in the order of the recording. A doubtful clip is looked at again from behind another silence, and where that fails
+too and the engine can draw by lot, at rising temperatures. Speech that a decoder left out is asked for again. Knows the
+lane only as a function that takes a Clip and gives a future.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import numpy as np
 
 from earwitness.audio import timebase
-from earwitness.stages import guard, phrase
+from earwitness.stages import guard, phrase, resume
 from earwitness.stages.guard import Credit, Guarding
 from earwitness.stages.speech import Stretch
 from earwitness.types import Ask, Audio, Can, Clip, Segment, Span, Suppressed
 
-Submit = Callable[[Clip], Future[tuple[Segment, ...]]]
+Segments = tuple[Segment, ...]
+Submit = Callable[[Clip], Future[Segments]]
 
 LEAD = timebase.samples(0.3)
 """Silence that a clip has at least before and after its speech: a recogniser loses or doubles words at a hard edge."""
@@ -28,63 +32,53 @@ SECOND_LEAD, SECOND_TAIL = timebase.samples(1.0), timebase.samples(0.5)
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """What came of one stretch; `done` is the position up to which the recording is finished."""
+    """What came of one stretch, or a part of it; `done` is the position up to which the recording is finished."""
 
-    segments: tuple[Segment, ...]
+    segments: Segments
     suppressed: tuple[Suppressed, ...]
     done: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Pending:
+    """A stretch and the looks at it, of which the last may not be done."""
+
     stretch: Stretch
-    first: Future[tuple[Segment, ...]]
-    second: Future[tuple[Segment, ...]] | None = None
-    looked: bool = False
-    """Whether it is known if a second look is needed."""
+    looks: list[Future[Segments]]
+    rests: int
+    """How many times what is left out may be asked for."""
+    resumed: bool = False
+    settled: bool = False
+    """Whether no further look is needed."""
+
+    def best(self) -> tuple[Segments, Segments | None]:
+        """The look to believe and another one, None where there is only one; waits for the last."""
+        looks = [look.result() for look in self.looks]
+        kept = reduce(guard.better, looks) if looks else ()
+        return kept, next((look for look in looks if look is not kept), None)
 
     @property
-    def ready(self) -> bool:
-        """Whether all looks are done."""
-        return self.looked and self.first.done() and (self.second is None or self.second.done())
-
-    def look_again(self, submit: Submit, ask: Ask) -> None:
-        """Ask for a second look if the first one leaves a doubt; waits for the first."""
-        if not self.looked and guard.needs_second_look(self.first.result(), self.stretch):
-            again = framed(self.stretch.audio, self.stretch.span, SECOND_LEAD, SECOND_TAIL)
-            self.second = submit(Clip(again, ask))
-        self.looked = True
+    def done(self) -> bool:
+        """Whether the looks so far are done, and none failed: a failure is left alone until its turn comes."""
+        return self.looks[-1].done() and self.looks[-1].exception() is None
 
 
 def recognise(
     stretches: Iterable[Stretch], submit: Submit, ask: Ask, can: Can, how: Guarding, *, window: int = 16
 ) -> Iterator[Recognised]:
-    """The results of the stretches, one each, in order. `window` stretches are in the lane at a time.
+    """The results of the stretches in order, one each, or several where a decoder left some of it out.
 
-    Raises what the engine raises, and Cancelled.
+    `window` stretches are in the lane at a time, each with one clip. Raises what the engine raises, and Cancelled.
     """
-    waiting: deque[_Pending] = deque()
-    credit = Credit()
+    walk = _Walk(submit, ask, can, how)
     for stretch in stretches:
-        waiting.append(_Pending(stretch, submit(Clip(framed(stretch.audio, stretch.span, LEAD, LEAD), ask))))
-        _look_ahead(waiting, submit, ask)
-        while len(waiting) >= window or (waiting and waiting[0].ready):
-            found, credit = _finish(waiting.popleft(), submit, ask, can, how, credit)
-            yield found
-    while waiting:
-        _look_ahead(waiting, submit, ask)
-        found, credit = _finish(waiting.popleft(), submit, ask, can, how, credit)
-        yield found
-
-
-def _look_ahead(waiting: Iterable[_Pending], submit: Submit, ask: Ask) -> None:
-    """Ask early for the second looks that are needed, so that the workers never wait for them.
-
-    A failure is left alone until its turn comes: what was said before it is given out first.
-    """
-    for pending in waiting:
-        if pending.first.done() and pending.first.exception() is None:
-            pending.look_again(submit, ask)
+        walk.add(stretch)
+        walk.look_ahead()
+        while len(walk.waiting) >= window or (walk.waiting and walk.waiting[0].settled):
+            yield walk.finish()
+    while walk.waiting:
+        walk.look_ahead()
+        yield walk.finish()
 
 
 def edges_s(margin_s: float) -> float:
@@ -102,33 +96,111 @@ def framed(audio: Audio, speech: Span, before: int, after: int) -> Audio:
     return Audio(np.concatenate([silence[0], audio.samples, silence[1]]), audio.start - low)
 
 
-def _finish(
-    pending: _Pending, submit: Submit, ask: Ask, can: Can, how: Guarding, credit: Credit
-) -> tuple[Recognised, Credit]:
-    stretch = pending.stretch
-    kept, other = pending.first.result(), None
-    pending.look_again(submit, ask)
-    if pending.second is not None:
-        again = pending.second.result()
-        best = guard.better(kept, again)
-        kept, other = best, (again if best is kept else kept)
-    verdict = guard.judge(kept, other, stretch, credit, how, single_language=_single(can))
-    span = stretch.span
-    if verdict.reason is not None:
-        text = " ".join(s.text for s in kept)
-        held = (Suppressed(span.start_s, span.end_s, verdict.reason, text),)
-        return Recognised((), held, span.end), credit.after(verdict) if kept else credit
-    segments = tuple(
-        replace(piece, no_speech_prob=round(1 - stretch.voice, 4), marks=_marks(piece, stretch))
-        for segment in kept
-        for piece in phrase.split(segment, stretch.spans)
-    )
-    return Recognised(segments, (), span.end), credit.after(verdict)
+@dataclass(slots=True)
+class _Walk:
+    """The way of stretches through the lane and back."""
+
+    submit: Submit
+    ask: Ask
+    can: Can
+    how: Guarding
+    waiting: deque[_Pending] = field(default_factory=deque)
+    credit: Credit = field(default_factory=Credit)
+    before: Segments = ()
+    """What was given out last."""
+
+    def add(self, stretch: Stretch) -> None:
+        self.waiting.append(_Pending(stretch, [self._look(stretch)], len(stretch.spans)))
+
+    def look_ahead(self) -> None:
+        """Ask early for the looks that are needed, so that the workers never wait for them."""
+        for pending in list(self.waiting):
+            while not pending.settled and pending.done:
+                self._go_on(pending)
+
+    def finish(self) -> Recognised:
+        """What came of the first of those that wait; waits for its looks."""
+        pending = self.waiting[0]
+        while not pending.settled:
+            self._go_on(pending)
+        self.waiting.popleft()
+        return self._judged(pending)
+
+    def _look(
+        self, stretch: Stretch, temperature: float | None = None, *, lead: int = LEAD, tail: int = LEAD
+    ) -> Future[Segments]:
+        ask = self.ask if temperature is None else replace(self.ask, temperature=temperature)
+        return self.submit(Clip(framed(stretch.audio, stretch.span, lead, tail), ask))
+
+    def _go_on(self, pending: _Pending) -> None:
+        """Ask for one more look if those so far leave a doubt, else settle; waits for the last one."""
+        (kept, other), tried = pending.best(), len(pending.looks) - 1
+        astray = guard.derailed(kept, other, self.how)
+        warm = self.how.temperatures if self.can.temperature and not self.ask.temperature else ()
+        if not tried and (astray or guard.needs_second_look(kept, pending.stretch)):
+            pending.looks.append(self._look(pending.stretch, lead=SECOND_LEAD, tail=SECOND_TAIL))
+        elif astray and 0 < tried <= len(warm):
+            pending.looks.append(self._look(pending.stretch, warm[tried - 1]))
+        else:
+            pending.settled = True
+            self._ask_for_the_rest(pending, kept)
+
+    def _ask_for_the_rest(self, pending: _Pending, kept: Segments) -> None:
+        parts = resume.parted(kept, pending.stretch) if self.how.resume else None
+        if parts is None:
+            return
+        pending.stretch, rest = parts
+        more = pending.rests > 0
+        left = _Pending(rest, [self._look(rest)] if more else [], pending.rests - 1, resumed=True, settled=not more)
+        self.waiting.insert(self.waiting.index(pending) + 1, left)
+
+    def _judged(self, pending: _Pending) -> Recognised:
+        """What of the kept look is given out, and what is held back; all its words are in one or the other."""
+        stretch, span = pending.stretch, pending.stretch.span
+        best, other = pending.best()
+        whole, held = self._undoubled(best, stretch) if pending.resumed else (best, ())
+        kept, phantoms = guard.sifted(whole, stretch, self.how)
+        held += phantoms
+        self.before = ()
+        if whole and not kept:
+            return Recognised((), held, span.end)
+        single = self.can.languages is not None and len(self.can.languages) == 1
+        verdict = guard.judge(kept, other, stretch, self.credit, self.how, single_language=single)
+        self.credit = self.credit.after(verdict) if kept else self.credit
+        if verdict.reason is not None:
+            text = " ".join(s.text for s in kept)
+            return Recognised((), (*held, Suppressed(span.start_s, span.end_s, verdict.reason, text)), span.end)
+        self.before = kept
+        pieces = _inside([piece for s in kept for piece in phrase.split(s, stretch.spans)], stretch.audio)
+        return Recognised(tuple(_told(piece, pending) for piece in pieces), held, span.end)
+
+    def _undoubled(self, kept: Segments, rest: Stretch) -> tuple[Segments, tuple[Suppressed, ...]]:
+        """A rest without the words that only say again what stands before it, and those words."""
+        twice = resume.doubled(self.before, kept, rest)
+        if not twice:
+            return kept, ()
+        words, at_s = " ".join(kept[0].text.split()[:twice]), rest.span.start_s
+        return (*resume.without(kept[0], twice), *kept[1:]), (Suppressed(at_s, at_s, "repetition", words),)
 
 
-def _marks(segment: Segment, stretch: Stretch) -> tuple[str, ...]:
-    return (*segment.marks, "forced_cut") if stretch.forced else segment.marks
+def _told(segment: Segment, pending: _Pending) -> Segment:
+    """A segment with what is known of its stretch."""
+    unsaid = 1 - pending.stretch.voice if segment.no_speech_prob is None else segment.no_speech_prob
+    happened = (("resumed", pending.resumed), ("forced_cut", pending.stretch.forced))
+    marks = (*segment.marks, *(mark for mark, true in happened if true))
+    return replace(segment, no_speech_prob=round(unsaid, 4), marks=marks)
 
 
-def _single(can: Can) -> bool:
-    return can.languages is not None and len(can.languages) == 1
+def _inside(segments: Sequence[Segment], audio: Audio) -> list[Segment]:
+    """Segments and their words in order and inside their sound: an engine hears the silence around it too."""
+    low_s, found = audio.start_s, list[Segment]()
+    for segment in segments:
+        start_s = min(max(segment.start_s, low_s), audio.end_s)
+        end_s = min(max(segment.end_s, start_s), audio.end_s)
+        words = tuple(
+            replace(w, start_s=min(max(w.start_s, start_s), end_s), end_s=min(max(w.end_s, start_s), end_s))
+            for w in segment.words
+        )
+        found.append(replace(segment, start_s=start_s, end_s=end_s, words=words))
+        low_s = start_s
+    return found

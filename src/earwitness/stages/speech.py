@@ -49,11 +49,20 @@ class Stretch:
     voice: float
     peak: float
     forced: bool = False
+    voices: tuple[float, ...] = ()
+    """That of each span, where it is known."""
 
     @property
     def span(self) -> Span:
         """From the first speech to the last."""
         return Span(self.spans[0].start, self.spans[-1].end)
+
+    def under(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Seconds of speech between two times, and its mean probability, 0 where there is none."""
+        each = zip(self.spans, self.voices or [self.voice] * len(self.spans), strict=True)
+        heard = [(max(0.0, min(s.end_s, end_s) - max(s.start_s, start_s)), voice) for s, voice in each]
+        total_s = sum(s for s, _ in heard)
+        return total_s, sum(s * voice for s, voice in heard) / total_s if total_s else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,14 +218,16 @@ class _Fold:
         base = self.old.first
         low = max(self.floor, spans[0][0] - self._count(self.how.margin_s), base)
         high = spans[-1][1] + after
-        voices = np.concatenate([self.probs[a - base : b - base] for a, b in spans])
+        each = [self.probs[a - base : b - base] for a, b in spans]
+        voices = np.concatenate(each)
         self.floor = high
         if voices.max() < self.how.peak:
             return
         end = (high - base) * self.frame if self.limit is None else min(self.limit, (high - base) * self.frame)
         audio = Audio(self.old.kept[(low - base) * self.frame : end].copy(), self._position(low))
+        means = tuple(float(np.mean(probs)) for probs in each)
         inside = tuple(Span(self._position(a), min(self._position(b), audio.end)) for a, b in spans)
-        self.out.append(Stretch(audio, inside, float(voices.mean()), float(voices.max()), forced))
+        self.out.append(Stretch(audio, inside, float(voices.mean()), float(voices.max()), forced, means))
 
     def _start(self) -> int | None:
         return self.spans[0][0] if self.spans else self.since
