@@ -1,8 +1,7 @@
 """Whisper on CTranslate2, the runtime of faster-whisper: processors (int8, float32) and NVIDIA cards (float16, int8).
 
-Clips are decoded as one batch. The runtime is called directly: faster-whisper's own loop cuts a recording by itself,
-keeps no start of a lone segment and decodes clips one by one. Greedy unless `beam_size` says more.
-
+Clips are decoded together, greedily unless `beam_size` says more. The runtime is called directly: faster-whisper's own
+loop cuts recordings by itself, loses the start of a lone segment and decodes clips one by one.
 Source: CTranslate2 4, `ctranslate2.models.Whisper`; options and scores as faster-whisper 1.2 uses them.
 """
 
