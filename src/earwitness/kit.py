@@ -87,9 +87,11 @@ class Kit:
             power = self.power.now()
             note = "" if self.settings.workers else f"{power.name}: {power.why}"
             return choose.ranked(found, self.measured(), self.settings.goal, note)
+        known = {entry.format for entry in self.catalog.named(model)}
         if why_not:
-            raise Missing(f"{model} can't run here: {'; '.join(why_not)}")
-        formats = ", ".join(sorted({entry.format for entry in self.catalog.named(model)}))
+            convert = f"Convert it: earwitness models convert {model} --to ctranslate2" if known == {"base"} else None
+            raise Missing(f"{model} can't run here: {'; '.join(why_not)}", remedy=convert)
+        formats = ", ".join(sorted(known))
         raise Unsupported(f"no installed engine reads {formats} models, and {model} is one", param="model")
 
     def names(self) -> tuple[str, ...]:

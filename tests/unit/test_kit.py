@@ -1,6 +1,7 @@
 """The kit: from the name of a model to a Plan and a lane, and why it sometimes can't."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -10,12 +11,12 @@ from earwitness.config import Settings
 from earwitness.engines import Engine, Spec, fake
 from earwitness.errors import BadInput, Cancelled, EngineFailed, Missing, TooLittleMemory, UnknownModel, Unsupported
 from earwitness.kit import REST_S, Kit
-from earwitness.models import catalog
+from earwitness.models import bring, catalog
 from earwitness.models.room import Limits
 from earwitness.plugins import Found
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Audio, Clip, Device, Machine, ModelFiles
-from support import sounds
+from support import sounds, whisper
 
 
 @pytest.fixture
@@ -78,6 +79,17 @@ def test_an_engine_that_lacks_something_is_told_with_its_reason(own: Kit) -> Non
     own.engines = _Engines(Found("moonshine", moonshine, "pip install onnxruntime"))  # type: ignore[assignment]
     with pytest.raises(Missing, match="moonshine: pip install onnxruntime"):
         own.plan("default")
+
+
+def test_a_checkpoint_that_nothing_runs_is_told_with_what_converts_it(settings: Settings, tmp_path: Path) -> None:
+    bring.copied(whisper.MODEL, tmp_path, name="whisper-x")
+    reader = _Shaky()
+    reader.formats = ("base",)
+    with Kit(settings.model_copy(update={"models": tmp_path})) as own:
+        own.engines = _Engines(Found("torch", reader, "torch is not installed"))  # type: ignore[assignment]
+        with pytest.raises(Missing, match="torch is not installed") as failure:
+            own.plan("whisper-x")
+    assert "earwitness models convert whisper-x" in failure.value.remedy
 
 
 def test_a_machine_without_a_fitting_device_is_told(own: Kit) -> None:
