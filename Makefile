@@ -29,7 +29,7 @@ serve: $(VENV)/.base
 	@$(BIN)/earwitness serve
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .
