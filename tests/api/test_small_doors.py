@@ -23,6 +23,7 @@ def test_it_is_well(http: httpx.Client, path: str) -> None:
 
 
 def test_the_models_in_detail(http: httpx.Client) -> None:
+    http.get("/models/default").raise_for_status()  # which loads it
     found = http.get("/models").json()
     assert found["default"] == "moonshine-tiny-en"
     first = found["models"][0]
