@@ -47,6 +47,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/server_overhead.py
 	$(BIN)/python benchmarks/first_word.py
 	$(BIN)/python benchmarks/isolation.py
+	$(BIN)/python benchmarks/runtime_cost.py
 	$(BIN)/python benchmarks/gate.py
 
 docs: $(VENV)/.check

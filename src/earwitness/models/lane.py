@@ -76,7 +76,6 @@ class Lane:
         self._lock = threading.Condition()
         self._waiting: list[_Item] = []
         self._seats: set[Seat] = set()
-        self._idle = 0
         self._closed = False
         self._ended = threading.Event()
         self._threads = [
@@ -170,21 +169,19 @@ class Lane:
         power = self._power()
         while True:
             with self._lock:
-                self._idle += 1
                 while not self._waiting and not self._closed:
                     self._lock.wait()
                 if self._closed:
                     return
                 batch = self._pick(power.batch)
-                self._idle -= 1
             self._run(batch)
             power = self._power()
             self._ended.wait(power.cool_down_s)
 
     def _pick(self, limit: int | None) -> list[_Item]:
-        """The most urgent clip and those of like length beside it; idle workers each get their share."""
+        """The most urgent clip and those of like length beside it; each worker gets its share, those at work too."""
         queue = sorted(self._waiting, key=lambda i: i.deadline)
-        size = min(self._engine.can.batch, limit or len(queue), -(-len(queue) // max(1, self._idle)))
+        size = min(self._engine.can.batch, limit or len(queue), -(-len(queue) // len(self._threads)))
         head, near = queue[0], queue[1 : 4 * self._engine.can.batch]
         near.sort(key=lambda i: abs(len(i.clip.audio.samples) - len(head.clip.audio.samples)))
         batch = [head, *near[: size - 1]]

@@ -119,12 +119,13 @@ class Looped:
         going = rows
         while True:
             for row, logits in zip(going, at.logits, strict=True):
-                row.add(logits)
+                if not row.done:
+                    row.add(logits)
             left = [i for i, row in enumerate(going) if not row.done]
             if not left:
                 return rows
             past = at.past
-            if len(left) < len(going):
+            if len(left) <= len(going) // 2:  # leaving clips out copies what was heard of the others
                 heard, past = self._network.only(heard, past, left)
                 going = [going[i] for i in left]
             at = self._network.step(heard, past, np.array([[row.ids[-1]] for row in going], np.int64))
