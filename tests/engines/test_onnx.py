@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from earwitness.audio import features
-from earwitness.engines.onnx import Graphs, spec
+from earwitness.engines.onnx import graphs, spec
 from earwitness.engines.whisper import calls
+from earwitness.engines.whisper.graphs import Graphs
 from earwitness.engines.whisper.loop import Looped
 from earwitness.engines.whisper.vocabulary import Vocabulary
 from earwitness.errors import EngineFailed, Missing
@@ -31,7 +32,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> ModelFiles:
 def _graphs(folder: Path, *, card: bool) -> Graphs:
     sessions = [ort.cpu_session(folder / f"{part}.onnx", what="micro") for part in ("encoder", "decoder")]
     parts = [cast("ort.Session", ort.Bound(s, "cpu", 0)) if card else s for s in sessions]
-    return Graphs(*parts, together=card)
+    return graphs(*parts, together=card)
 
 
 def _looped(folder: Path, *, card: bool) -> Looped:
@@ -48,16 +49,16 @@ def test_what_stays_on_the_card_gives_the_same_text_and_times(files: ModelFiles)
 
 
 def test_only_what_is_read_here_leaves_the_card(files: ModelFiles) -> None:
-    graphs = _graphs(files.files["folder"], card=True)
+    net = _graphs(files.files["folder"], card=True)
     mels = np.stack([features.log_mel(r.samples) for r in whisper.recordings()[:2]])
-    heard = graphs.hear(mels)
+    heard = net.hear(mels)
     assert all(isinstance(value, ort.Held) for value in heard.values())
-    step = graphs.step(heard, None, np.array([[50_258], [50_258]], np.int64), attention=True)
+    step = net.step(heard, None, np.array([[50_258], [50_258]], np.int64), attention=True)
     assert isinstance(step.logits, np.ndarray)
     assert step.attention is not None
     assert all(isinstance(value, ort.Held) for value in step.past.values())
-    fewer, past = graphs.only(heard, step.past, [1])
-    again = graphs.step(fewer, past, np.array([[50_259]], np.int64))
+    fewer, past = net.only(heard, step.past, [1])
+    again = net.step(fewer, past, np.array([[50_259]], np.int64))
     assert again.logits.shape == (1, 51_865)
 
 

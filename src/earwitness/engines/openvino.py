@@ -8,7 +8,7 @@ nor silence, so it is not used (docs/decisions/0005).
 """
 
 import queue
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from pydantic import BaseModel
 
 from earwitness.engines import Engine
 from earwitness.engines.whisper import AGAIN, calls
-from earwitness.engines.whisper.loop import Looped, Step, Tokens
+from earwitness.engines.whisper.graphs import Graphs, Shapes, Values
+from earwitness.engines.whisper.loop import Looped
 from earwitness.engines.whisper.vocabulary import Vocabulary
 from earwitness.errors import EngineFailed, Missing
 from earwitness.hardware import ov
@@ -28,8 +29,6 @@ from earwitness.types import Device, Machine, ModelFiles
 BATCH = 8
 NAMES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
 
-Values = Mapping[str, NDArray[Any]]
-
 
 class Options(calls.Cores):
     """`cache` is a folder for what graphics cards and NPUs compile, which takes them seconds to minutes."""
@@ -37,38 +36,24 @@ class Options(calls.Cores):
     cache: Path | None = None
 
 
-class Compiled:
-    """Encoder and decoder, each with a request for every worker: a request does one thing at a time."""
+class Requests:
+    """Requests to the two compiled graphs, one of each for every worker: a request does one thing at a time."""
 
-    def __init__(self, encoder: Any, decoder: Any, workers: int) -> None:
-        self.bands, frames = (encoder.input(0).partial_shape[i].get_length() for i in (1, 2))
-        self.places = frames // 2
-        self._kept = [o.any_name for o in encoder.outputs]
-        past = [i for i in decoder.inputs if i.any_name.startswith("past_")]
-        self._empty = {i.any_name: (i.partial_shape[1].get_length(), i.partial_shape[3].get_length()) for i in past}
+    def __init__(self, models: Mapping[str, Any], workers: int) -> None:
         self._free: dict[str, queue.SimpleQueue[Any]] = {}
-        for name, model in (("encoder", encoder), ("decoder", decoder)):
-            self._free[name] = queue.SimpleQueue()
+        for half, model in models.items():
+            self._free[half] = queue.SimpleQueue()
             for _ in range(workers):
-                self._free[name].put(model.create_infer_request())
+                self._free[half].put(model.create_infer_request())
 
-    def hear(self, mels: NDArray[np.float32]) -> Values:
-        """The keys and values of the cross-attention."""
-        each = [self._run("encoder", {"mels": mel[None]}, self._kept) for mel in mels]
-        return {name: np.concatenate([one[name] for one in each]) for name in self._kept}
-
-    def step(self, heard: Values, past: Values | None, tokens: Tokens, *, attention: bool = False) -> Step:
-        """One call of the decoder. See `Network.step`."""
-        if past is None:
-            past = {n: np.zeros((len(tokens), h, 0, size), np.float32) for n, (h, size) in self._empty.items()}
-        kept = {name: name.replace("past", "present") for name in self._empty}
-        wanted = ["logits", *kept.values(), *(["attention"] if attention else [])]
-        given = self._run("decoder", {"tokens": tokens, **past, **heard}, wanted)
-        return Step(given["logits"], {name: given[new] for name, new in kept.items()}, given.get("attention"))
-
-    def only(self, heard: Values, past: Values, rows: list[int]) -> tuple[Values, Values]:
-        """Both without the clips that are done."""
-        return {n: v[rows] for n, v in heard.items()}, {n: v[rows] for n, v in past.items()}
+    def run(self, half: str, feed: Values, wanted: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Run one graph; what is given out is the caller's."""
+        request = self._free[half].get()
+        try:
+            request.infer(feed, share_inputs=True)
+            return [np.array(request.get_tensor(name).data) for name in wanted]
+        finally:
+            self._free[half].put(request)
 
     def close(self) -> None:
         """Let go of the requests, and the models with them."""
@@ -77,13 +62,12 @@ class Compiled:
                 while True:
                     free.get_nowait()
 
-    def _run(self, name: str, feed: Values, wanted: list[str]) -> Values:
-        request = self._free[name].get()
-        try:
-            request.infer(feed, share_inputs=True)
-            return {name: np.array(request.get_tensor(name).data) for name in wanted}
-        finally:
-            self._free[name].put(request)
+
+def _shapes(encoder: Any, decoder: Any) -> Shapes:
+    bands, frames = (encoder.input(0).partial_shape[i].get_length() for i in (1, 2))
+    past = [i for i in decoder.inputs if i.any_name.startswith("past_")]
+    sizes = {i.any_name: (i.partial_shape[1].get_length(), i.partial_shape[3].get_length()) for i in past}
+    return Shapes(bands, frames, tuple(o.any_name for o in encoder.outputs), sizes)
 
 
 class _Spec:
@@ -108,7 +92,9 @@ class _Spec:
         except Exception as error:
             raise EngineFailed(f"{files.name} does not load: {str(error).strip()[:300]}", remedy=AGAIN) from error
         words = Vocabulary(folder / "tokenizer.json", told.size)
-        return Looped(Compiled(encoder, decoder, chosen.workers), words, told.suppressed, batch=BATCH, parallel=True)
+        requests = Requests({"encoder": encoder, "decoder": decoder}, chosen.workers)
+        network = Graphs(requests.run, requests.close, _shapes(encoder, decoder))
+        return Looped(network, words, told.suppressed, batch=BATCH, parallel=True)
 
 
 def _compiled(folder: Path, device: Device, chosen: Options) -> list[Any]:
