@@ -40,6 +40,7 @@ SHAPES = {"tiny": (384, 6, 4), "base": (512, 8, 6), "small": (768, 12, 12)}
 
 START, END, FIRST_STAMP, SIZE = (50_258, 50_259, 50_359), 50_257, 50_364, 51_865
 BATCH, REQUESTS = 8, 8
+LAST = np.array([-1])
 COLUMNS = ["engine", "bare s", "earwitness s", "ratio", "8 at once: bare s", "earwitness s", "ratio"]
 
 Texts = list[tuple[int, ...]]
@@ -79,8 +80,8 @@ def onnx(folder: Path, _: int) -> Bare:
         rows = [Row(rules, 0.0, np.random.default_rng()) for _ in clips]
         going = rows
         while going:
-            found = dict(zip(given, parts[1].run(given, {"tokens": tokens, **past, **heard}), strict=True))
-            for row, logits in zip(going, found["logits"], strict=True):
+            found = dict(zip(given, parts[1].run(given, {"tokens": tokens, "at": LAST, **past, **heard}), strict=True))
+            for row, logits in zip(going, found["logits"][:, 0], strict=True):
                 row.add(logits)
             left = [i for i, row in enumerate(going) if not row.done]
             past = {name: found[name.replace("past", "present")] for name in shapes}

@@ -8,7 +8,6 @@ speech, cut as in real work.
 
 import json
 import math
-import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from earwitness.hardware.measure import Measured, Submit
 from earwitness.kit import Kit
 from earwitness.models.agreement import agreement
 from earwitness.models.catalog import sample
+from earwitness.models.isolated.process import ending
 from earwitness.stages import speech
 from earwitness.stages.recognise import LEAD, edges_s, framed
 from earwitness.stages.speech import Listening
@@ -106,7 +106,7 @@ def apart(candidate: Candidate, sound: Path, limit_s: float = LIMIT_S) -> tuple[
         try:
             numbers = json.loads(told.read_text("utf-8"))
         except (OSError, ValueError):
-            return _empty(candidate, _death(done.returncode)), ""
+            return _empty(candidate, f"its process gave no result: {ending(done.returncode)}"), ""
     text, error = str(numbers.pop("text", "")), str(numbers.pop("error", ""))
     return replace(_empty(candidate, error), **numbers), text
 
@@ -148,12 +148,6 @@ def _inexact(candidate: Candidate) -> int:
 def _empty(candidate: Candidate, error: str) -> Measured:
     device = f"{candidate.device.kind} {candidate.device.name}"
     return Measured(candidate.engine, candidate.model, device, candidate.workers, measure.now(), error=error)
-
-
-def _death(code: int) -> str:
-    if code < 0:
-        return f"its process was ended by {signal.Signals(-code).name}"
-    return f"its process ended with code {code} and no result"
 
 
 def main() -> None:

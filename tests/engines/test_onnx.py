@@ -1,5 +1,6 @@
 """Whisper on ONNX Runtime: what a card is given, tried on the processor, and cards that do not start."""
 
+import shutil
 from pathlib import Path
 from typing import cast
 
@@ -59,7 +60,15 @@ def test_only_what_is_read_here_leaves_the_card(files: ModelFiles) -> None:
     assert all(isinstance(value, ort.Held) for value in step.past.values())
     fewer, past = net.only(heard, step.past, [1])
     again = net.step(fewer, past, np.array([[50_259]], np.int64))
-    assert again.logits.shape == (1, 51_865)
+    assert again.logits.shape == (1, 1, 51_865)
+
+
+def test_a_graph_of_another_kind_is_told_by_its_inputs(files: ModelFiles, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(files.files["folder"], tmp_path / "other"))
+    shutil.copyfile(folder / "encoder.onnx", folder / "decoder.onnx")
+    with pytest.raises(EngineFailed, match="other inputs, and no at and no cross_key_0") as told:
+        spec.load(ModelFiles(files.name, files.format, {"folder": folder}), CPU, spec.Options())
+    assert "--replace" in (told.value.remedy or "")
 
 
 def test_devices_are_those_that_the_installed_runtime_reaches(monkeypatch: pytest.MonkeyPatch) -> None:

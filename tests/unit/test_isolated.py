@@ -16,8 +16,8 @@ from earwitness import errors
 from earwitness.config import Settings
 from earwitness.engines import fake
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError, EngineFailed, Missing, Unsupported
+from earwitness.hardware.probe import limits
 from earwitness.kit import Kit
-from earwitness.models import room
 from earwitness.models.isolated import Apart, engine
 from earwitness.models.isolated.engine import Isolated, Patience
 from earwitness.models.lane import Elsewhere, Lane
@@ -134,7 +134,7 @@ def test_large_batches_go_through(load: Open) -> None:
     assert len(said(one, *(clip(seconds=20.0) for _ in range(12)))) == 12
 
 
-@pytest.mark.skipif(room.resident() is None, reason="only Linux tells")
+@pytest.mark.skipif(limits.resident() is None, reason="only Linux tells")
 def test_its_memory_is_told(load: Open) -> None:
     one = load()
     assert isinstance(one, Elsewhere)

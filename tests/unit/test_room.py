@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from earwitness.hardware.probe import limits as memory
 from earwitness.models import room
 from earwitness.models.room import Held, Lack, Limits
 
@@ -61,14 +62,14 @@ def test_without_limits_nobody_goes() -> None:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="only Linux tells")  # noqa: PTH110
 def test_the_memory_of_a_process_grows_with_what_it_holds() -> None:
-    before = room.resident()
+    before = memory.resident()
     kept = bytearray(os.urandom(1 << 20) * 64)
-    after = room.resident()
+    after = memory.resident()
     assert before is not None
     assert after is not None
     assert after - before > 32 << 20, len(kept)
-    assert room.resident(os.getpid()) is not None
+    assert memory.resident(os.getpid()) is not None
 
 
 def test_a_process_that_is_not_there_has_no_memory() -> None:
-    assert room.resident(2**22 + 1) is None
+    assert memory.resident(2**22 + 1) is None

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from earwitness.engines import Engine
 from earwitness.engines.whisper import AGAIN, calls
-from earwitness.engines.whisper.loop import Looped, Step, Tokens
+from earwitness.engines.whisper.loop import LAST, Looped, Out, Step, Tokens
 from earwitness.engines.whisper.vocabulary import Vocabulary
 from earwitness.errors import EngineFailed, Missing
 from earwitness.types import Device, Machine, ModelFiles
@@ -56,7 +56,7 @@ class Net:
         x, heads = self._norm(x, "encoder.ln_post"), self._sizes["n_text_head"]
         return [self._pair(x, f"decoder.blocks.{i}.cross_attn", heads) for i in range(self._sizes["n_text_layer"])]
 
-    def step(self, heard: Any, past: Any | None, tokens: Tokens, *, attention: bool = False) -> Step:
+    def step(self, heard: Any, past: Any | None, tokens: Tokens, out: Out = LAST, *, attention: bool = False) -> Step:
         """One call of the decoder. See `Network.step`."""
         mx, heads = self._mx, self._sizes["n_text_head"]
         before, new = (past[0][0].shape[2] if past else 0), tokens.shape[1]
@@ -77,7 +77,7 @@ class Net:
             found, weights = self._attended(normed, f"{at}.cross_attn", heads, heard[i], None)
             following += [weights[:, h] for h in self._following[i]] if attention else []
             x = self._forward(x + found, at)
-        last = self._norm(x[:, -1], "decoder.ln") @ self._w["decoder.token_embedding.weight"].T
+        last = self._norm(x[:, mx.array(list(out))], "decoder.ln") @ self._w["decoder.token_embedding.weight"].T
         given = np.array(mx.stack(following, axis=1).astype(mx.float32)) if attention else None
         return Step(np.array(last.astype(mx.float32)), now, given)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from earwitness.engines import Engine
 from earwitness.engines.whisper import AGAIN, calls
-from earwitness.engines.whisper.graphs import Graphs, Shapes
+from earwitness.engines.whisper.graphs import Graphs, Shapes, other
 from earwitness.engines.whisper.loop import Looped
 from earwitness.engines.whisper.vocabulary import Vocabulary
 from earwitness.errors import EngineFailed, Missing
@@ -70,6 +70,8 @@ class _Spec:
             raise EngineFailed(f"{files.name} does not load: {error}", remedy=AGAIN) from error
         how = {"what": files.name, **chosen.model_dump(include={"threads", "cache", "tensorrt"})}
         parts = [ort.session(folder / f"{part}.onnx", device, **how) for part in ("encoder", "decoder")]
+        if why := other(i.name for i in parts[1].get_inputs()):
+            raise EngineFailed(f"{files.name} does not load: {why}", remedy=AGAIN)
         words = Vocabulary(folder / "tokenizer.json", told.size)
         return Looped(graphs(*parts, together=device.kind != "cpu"), words, told.suppressed, batch=BATCH, parallel=True)
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from earwitness.engines import Engine
 from earwitness.engines.whisper import AGAIN, calls
-from earwitness.engines.whisper.graphs import Graphs, Shapes, Values
+from earwitness.engines.whisper.graphs import Graphs, Shapes, Values, other
 from earwitness.engines.whisper.loop import Looped
 from earwitness.engines.whisper.vocabulary import Vocabulary
 from earwitness.errors import EngineFailed, Missing
@@ -89,6 +89,8 @@ class _Spec:
         try:
             told = calls.told(folder)
             encoder, decoder = _compiled(folder, device, chosen)
+            if why := other(i.any_name for i in decoder.inputs):
+                raise ValueError(why)
         except Exception as error:
             raise EngineFailed(f"{files.name} does not load: {str(error).strip()[:300]}", remedy=AGAIN) from error
         words = Vocabulary(folder / "tokenizer.json", told.size)

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from earwitness.engines import Engine
 from earwitness.engines.whisper import AGAIN, calls, follow
-from earwitness.engines.whisper.loop import Looped, Step, Tokens
+from earwitness.engines.whisper.loop import LAST, Looped, Out, Step, Tokens
 from earwitness.engines.whisper.vocabulary import Vocabulary
 from earwitness.errors import EngineFailed, Missing
 from earwitness.types import Device, Machine, ModelFiles
@@ -46,7 +46,7 @@ class Net:
             sound = self._torch.from_numpy(mels).to(self._device, self._model.dtype)
             return self._model.model.encoder(sound).last_hidden_state
 
-    def step(self, heard: Any, past: Any | None, tokens: Tokens, *, attention: bool = False) -> Step:
+    def step(self, heard: Any, past: Any | None, tokens: Tokens, out: Out = LAST, *, attention: bool = False) -> Step:
         """One call of the decoder. See `Network.step`."""
         with self._torch.inference_mode(), self._weighing(attention):
             given = self._model.model.decoder(
@@ -56,7 +56,7 @@ class Net:
                 use_cache=True,
                 output_attentions=attention,
             )
-            logits = self._model.proj_out(given.last_hidden_state[:, -1]).float().cpu().numpy()
+            logits = self._model.proj_out(given.last_hidden_state[:, list(out)]).float().cpu().numpy()
             if not attention:
                 return Step(logits, given.past_key_values)
             heads = [given.cross_attentions[layer][:, head] for layer, head in self._heads]

@@ -4,21 +4,21 @@ Knows no engine: a candidate is a function that opens it. Each should be measure
 memory is its own, and that one which dies takes nobody with it.
 """
 
-import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 from pydantic import TypeAdapter, ValidationError
 
-from earwitness.errors import BadInput, StorageFailed
+from earwitness import files
+from earwitness.errors import BadInput
+from earwitness.hardware.probe import limits
 from earwitness.types import Clip, Segment
 
 Submit = Callable[[Clip], Future[tuple[Segment, ...]]]
@@ -109,15 +109,7 @@ def read(path: Path) -> dict[str, Measured]:
 def write(path: Path, found: Mapping[str, Measured]) -> None:
     """Keep measurements beside those that are there, whole or not at all. Raises StorageFailed."""
     kept = {**read(path), **found}
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({key: asdict(m) for key, m in kept.items()}, indent=1), "utf-8")
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise StorageFailed(f"{path} can't be written: {error.strerror or error}") from error
+    files.write_whole(path, FORM.dump_json(kept, indent=1))
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, list[tuple[Segment, ...]]]:
@@ -128,12 +120,11 @@ def _timed(work: Callable[[], object]) -> tuple[float, list[tuple[Segment, ...]]
 
 def _memory(*, peak: bool) -> int:
     """Bytes this process has in memory, now or at its peak; 0 where the system does not tell."""
+    if not peak and (now := limits.resident()) is not None:
+        return now
     try:
         import resource
     except ImportError:  # Windows
         return 0
-    if not peak:
-        with suppress(OSError, ValueError):
-            return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024

@@ -5,6 +5,7 @@ Chooses nothing, loads nothing and imports no runtime.
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from earwitness.__about__ import __version__
@@ -42,6 +43,7 @@ def _key(spec: Spec, entry: Entry, device: Device, machine: Machine) -> str:
     return "|".join((f"{spec.name} {__version__} {libraries}", entry.name, _stamp(entry), place, machine.processor))
 
 
+@cache  # they stay what they are as long as the process lives, and are asked for at each request
 def _version(name: str) -> str:
     try:
         return version(name)

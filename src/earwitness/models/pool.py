@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from earwitness.errors import Busy, Cancelled, TooLittleMemory
+from earwitness.hardware.probe import limits as memory
 from earwitness.models import room
 from earwitness.models.lane import RELIEF_S, Lane
 from earwitness.models.room import SPREAD, Held, Lack, Limits
@@ -92,7 +93,7 @@ class Pool:
         warm: bool = False,
         idle_s: float = 600.0,
         clock: Callable[[], float] = time.monotonic,
-        resident: Callable[[], int | None] = room.resident,
+        resident: Callable[[], int | None] = memory.resident,
     ) -> None:
         self.limits = limits
         self._load, self._files, self._pinned, self._warm = load, files, frozenset(pinned), warm

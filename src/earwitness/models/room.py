@@ -1,10 +1,8 @@
 """Room for models: how much memory they take, and which of them go when another one needs it. Loads nothing."""
 
-import os
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 SPREAD = 2.0
 """Memory a model takes for each byte of its files, until it has been measured: measured between 1.2 and 2.2."""
@@ -57,11 +55,3 @@ def fits(held: Sequence[Held], need: int, limits: Limits) -> bool:
     """Whether one more of `need` bytes fits beside these."""
     by_size = limits.size is None or sum(h.size for h in held) + need <= limits.size
     return by_size and (limits.count is None or len(held) < limits.count)
-
-
-def resident(process: int | str = "self") -> int | None:
-    """Bytes of memory that a process holds now; None where that can't be found out (all but Linux)."""
-    try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError, AttributeError):
-        return None

@@ -5,13 +5,12 @@ was first and last used. Nothing else: not how often, by whom, or for what. Hour
 """
 
 import json
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from earwitness.errors import StorageFailed
+from earwitness import files
 
 HOUR_S, DAY_S, WEEK_S = 3600.0, 86_400.0, 604_800.0
 MONDAY = 72
@@ -105,13 +104,7 @@ class Uses:
             if not self._changed:
                 return
             told = {name: asdict(use) for name, use in self._uses.items()}
-            made = self._path.with_suffix(f".{os.getpid()}.tmp")
-            try:
-                made.write_text(json.dumps({"uses": told}, separators=(",", ":")), "utf-8")
-                made.replace(self._path)
-            except OSError as error:
-                made.unlink(missing_ok=True)
-                raise StorageFailed(f"{self._path.name} can't be written: {error.strerror or error}") from error
+            files.write_whole(self._path, json.dumps({"uses": told}, separators=(",", ":")).encode())
             self._changed = False
 
 

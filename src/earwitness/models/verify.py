@@ -15,8 +15,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from earwitness import files
 from earwitness.__about__ import __version__
-from earwitness.errors import BadInput, EarwitnessError, EngineFailed, Missing, NotFound, StorageFailed
+from earwitness.errors import BadInput, EarwitnessError, EngineFailed, Missing, NotFound
 from earwitness.models import blobs, directory, looks, manifest
 from earwitness.models.agreement import agreement
 from earwitness.models.convert import convert
@@ -163,13 +164,7 @@ def not_compared(report: Report, why: EarwitnessError) -> Report:
 
 def keep(stored: Stored, report: Report) -> None:
     """Put a report beside its model. Raises StorageFailed."""
-    path = directory.beside(stored.path, KEY)
-    spare = path.with_name(f"{path.name}.new")
-    try:
-        spare.write_bytes(TypeAdapter(Report).dump_json(report, indent=1))
-        spare.replace(path)
-    except OSError as error:
-        raise StorageFailed(f"the report on {stored.name} can't be kept: {error.strerror or error}") from error
+    files.write_whole(directory.beside(stored.path, KEY), TypeAdapter(Report).dump_json(report, indent=1))
 
 
 def known(stored: Stored) -> Report | None:

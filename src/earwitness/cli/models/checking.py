@@ -80,25 +80,11 @@ def _compared(root: Path, reports: "dict[Stored, Report]", recordings: Sequence[
 
 def _texts(root: Path, name: str, recordings: Sequence[Path]) -> Sequence[str]:
     """What a model of a directory hears in recordings. In a process of its own: runtimes crash on broken models."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-
-    from earwitness.errors import EngineFailed
-
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as aside:
-        try:
-            return aside.submit(_heard, root, name, tuple(recordings)).result()
-        except BrokenProcessPool as error:
-            raise EngineFailed("the engine died of it") from error
-
-
-def _heard(root: Path, name: str, recordings: Sequence[Path]) -> Sequence[str]:
     from earwitness import batch, config
     from earwitness.kit import Kit
     from earwitness.stages.recipe import Recipe
 
-    settings = config.load().model_copy(update={"models": root, "aliases": {}})
+    settings = config.load().model_copy(update={"models": root, "aliases": {}, "isolate": "all"})
     with Kit(settings) as kit:
         return [batch.run(path, Recipe(model=name), kit).text for path in recordings]
 

@@ -3,14 +3,14 @@
 A runtime gives a function that runs one of them. Values are arrays, or what stands for them on a card.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earwitness.engines.whisper.loop import Step, Tokens
+from earwitness.engines.whisper.loop import LAST, Out, Step, Tokens
 
 Values = Mapping[str, Any]
 Run = Callable[[str, Values, Sequence[str]], Sequence[Any]]
@@ -25,6 +25,12 @@ class Shapes:
     frames: int
     kept: tuple[str, ...]
     past: Mapping[str, tuple[int, int]]
+
+
+def other(inputs: Iterable[str]) -> str | None:
+    """Why graphs are not those, by the names of the decoder's inputs."""
+    lacking = {"tokens", "at", "past_key_0", "cross_key_0"} - set(inputs)
+    return f"its decoder has other inputs, and no {' and no '.join(sorted(lacking))}" if lacking else None
 
 
 class Graphs:
@@ -43,12 +49,14 @@ class Graphs:
         each = [self._run("encoder", {"mels": mel[None]}, kept) for mel in mels]
         return {name: np.concatenate(parts) for name, parts in zip(kept, zip(*each, strict=True), strict=True)}
 
-    def step(self, heard: Values, past: Values | None, tokens: Tokens, *, attention: bool = False) -> Step:
+    def step(self, heard: Values, past: Any, tokens: Tokens, out: Out = LAST, *, attention: bool = False) -> Step:
         """One call of the decoder. See `Network.step`."""
         if past is None:
             past = {n: np.zeros((len(tokens), h, 0, size), np.float32) for n, (h, size) in self._shapes.past.items()}
         wanted = ["logits", *self._present, *(["attention"] if attention else [])]
-        logits, *given = self._run("decoder", {"tokens": tokens, **past, **heard}, wanted)
+        logits, *given = self._run(
+            "decoder", {"tokens": tokens, "at": np.array(out, np.int64), **past, **heard}, wanted
+        )
         kept = dict(zip(self._shapes.past, given, strict=False))
         return Step(logits, kept, given[-1] if attention else None)
 

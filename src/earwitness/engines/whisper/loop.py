@@ -21,11 +21,13 @@ from earwitness.engines.whisper.vocabulary import Vocabulary
 from earwitness.types import Ask, Clip, Segment
 
 Tokens = NDArray[np.int64]
+Out = Sequence[int]
+LAST = (-1,)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a decoder gives: `logits` of the last token, shape (clips, vocabulary), and what it needs to go on.
+    """What a decoder gives: `logits`, shape (clips, tokens asked for, vocabulary), and what it needs to go on.
 
     `attention` is that of the heads that follow the sound, shape (clips, heads, tokens, positions), where it was asked.
     """
@@ -46,8 +48,8 @@ class Network(Protocol):
         """What the decoder needs of the sound; `mels` have shape (clips, bands, 2 * places)."""
         ...
 
-    def step(self, heard: Any, past: Any | None, tokens: Tokens, *, attention: bool = False) -> Step:
-        """Go on by some tokens, shape (clips, new); from the start where nothing is past."""
+    def step(self, heard: Any, past: Any | None, tokens: Tokens, out: Out = LAST, *, attention: bool = False) -> Step:
+        """Go on by some tokens, shape (clips, new); from the start where nothing is past. Logits are of `out`."""
         ...
 
     def only(self, heard: Any, past: Any, rows: list[int]) -> tuple[Any, Any]:
@@ -85,12 +87,12 @@ class Looped:
     def _call(self, clips: Sequence[Clip], asks: Sequence[Ask]) -> list[tuple[Segment, ...]]:
         mels = np.stack([features.log_mel(clip.audio.samples, self._network.bands, self._window_s) for clip in clips])
         heard = self._network.hear(mels)
-        told = [self._words.prompt(ask, None) for ask in asks]
-        start = told[0].index(self._words.start) + 1
-        first = self._network.step(heard, None, np.array([t[:start] for t in told], np.int64))
-        languages = self._languages(heard, first, asks, alone=start == 1)
-        silent = [_softmax(row)[self._words.silent] for row in first.logits]
-        rows = self._written(heard, first, asks, clips, [code for code, _ in languages], start)
+        languages = self._languages(heard, asks)
+        told = [self._words.prompt(ask, code) for ask, (code, _) in zip(asks, languages, strict=True)]
+        start = told[0].index(self._words.start)
+        first = self._network.step(heard, None, np.array(told, np.int64), (start, -1))
+        silent = [_softmax(row)[self._words.silent] for row in first.logits[:, 0]]
+        rows = self._written(heard, first, asks, clips)
         found = []
         for row, (code, prob), quiet, clip in zip(rows, languages, silent, clips, strict=True):
             decoded = Decoded(row.ids, None, row.logprobs, code, prob, float(quiet), row.temperature)
@@ -99,26 +101,20 @@ class Looped:
             return self._timed(heard, found, rows, clips, asks)
         return found
 
-    def _languages(self, heard: Any, first: Step, asks: Sequence[Ask], *, alone: bool) -> list[calls.Language]:
-        """Those that were told, else by the token that follows the start where no prompt stands before it."""
+    def _languages(self, heard: Any, asks: Sequence[Ask]) -> list[calls.Language]:
+        """Those that were told, else by the token that follows the start where nothing stands before it."""
         if not self._words.multilingual or all(ask.language for ask in asks):
             return [(ask.language or "en", None) for ask in asks]
-        if not alone:
-            first = self._network.step(heard, None, np.full((len(asks), 1), self._words.start, np.int64))
+        first = self._network.step(heard, None, np.full((len(asks), 1), self._words.start, np.int64))
         codes, ids = zip(*self._words.languages.items(), strict=True)
-        probs = [_softmax(row[list(ids)]).tolist() for row in first.logits]
+        probs = [_softmax(row[list(ids)]).tolist() for row in first.logits[:, -1]]
         return [calls.language(ask, zip(codes, of_clip, strict=True)) for ask, of_clip in zip(asks, probs, strict=True)]
 
-    def _written(
-        self, heard: Any, at: Step, asks: Sequence[Ask], clips: Sequence[Clip], languages: Sequence[str], start: int
-    ) -> list[Row]:
-        rest = [self._words.prompt(ask, code)[start:] for ask, code in zip(asks, languages, strict=True)]
-        if rest[0]:
-            at = self._network.step(heard, at.past, np.array(rest, np.int64))
+    def _written(self, heard: Any, at: Step, asks: Sequence[Ask], clips: Sequence[Clip]) -> list[Row]:
         rows = [Row(self._rules, ask.temperature, _chance(clip)) for ask, clip in zip(asks, clips, strict=True)]
         going = rows
         while True:
-            for row, logits in zip(going, at.logits, strict=True):
+            for row, logits in zip(going, at.logits[:, -1], strict=True):
                 if not row.done:
                     row.add(logits)
             left = [i for i, row in enumerate(going) if not row.done]

@@ -5,7 +5,8 @@ admin-guide/cgroup-v1 and cgroup-v2.
 """
 
 import math
-from pathlib import PurePosixPath
+import os
+from pathlib import Path, PurePosixPath
 
 from earwitness.hardware.probe import apple
 from earwitness.hardware.probe.view import View, pairs, whole
@@ -48,6 +49,14 @@ def available(view: View) -> int | None:
         cached = whole(told.get("total_inactive_file", told.get("inactive_file", ""))) or 0
         spare = min(spare, limit - max(0, used - max(0, cached)))
     return max(0, spare)
+
+
+def resident(process: int | str = "self") -> int | None:
+    """Bytes of memory that a process holds now; None where that can't be found out (all but Linux)."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError, AttributeError):
+        return None
 
 
 def groups(view: View, controller: str) -> list[str]:

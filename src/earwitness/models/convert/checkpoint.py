@@ -5,7 +5,8 @@ code when they are opened.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,12 @@ class Checkpoint:
     def alignment_heads(self) -> tuple[tuple[int, int], ...]:
         """Layer and head of the cross-attentions that follow the sound."""
         return follow.heads(self.config, self.generation)
+
+    def copy(self, names: Iterable[str], folder: Path) -> None:
+        """Copy those of its files that are there."""
+        for name in names:
+            if (self.folder / name).is_file():
+                shutil.copyfile(self.folder / name, folder / name)
 
 
 def read(folder: Path) -> Checkpoint:

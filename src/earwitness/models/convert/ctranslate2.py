@@ -4,7 +4,6 @@ Source: ctranslate2.specs.WhisperSpec and the project's own converter, which nee
 fills the same specification from numpy arrays. Queries, keys and values are fused, as the runtime wants them.
 """
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,9 +44,7 @@ def write(checkpoint: Checkpoint, folder: Path, precision: str = "int8") -> None
     spec.validate()
     spec.optimize(quantization=precision)
     spec.save(str(folder))
-    for name in BESIDE:
-        if (checkpoint.folder / name).is_file():
-            shutil.copyfile(checkpoint.folder / name, folder / name)
+    checkpoint.copy(BESIDE, folder)
 
 
 def _half(spec: Any, tensors: Mapping[str, Tensor], at: str) -> None:

@@ -5,7 +5,6 @@ matrices of a layer as mlp1 and mlp2, no encoder positions (they are sinusoids),
 """
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +51,4 @@ def write(checkpoint: Checkpoint, folder: Path, precision: str = "float16") -> N
         raise StorageFailed(f"the weights can't be written: {error}") from error
     sizes = {ours: checkpoint.config[theirs] for ours, theirs in SIZES.items()}
     (folder / "config.json").write_text(json.dumps({"model_type": "whisper", **sizes}, indent=1), "utf-8")
-    for name in BESIDE:
-        if (checkpoint.folder / name).is_file():
-            shutil.copyfile(checkpoint.folder / name, folder / name)
+    checkpoint.copy(BESIDE, folder)

@@ -13,7 +13,6 @@ Source: Radford et al. 2022 (arXiv 2212.04356), figure 1; the ONNX operators of 
 Runtime's `quantize_dynamic` has it, with a scale for each column; the runtime joins its operators into one.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ def write(checkpoint: Checkpoint, folder: Path, precision: str = "float32") -> N
     """Convert into `folder`, which is empty; `precision` is float32 or int8. Raises Missing without onnx."""
     for name, half in (("encoder", encoder), ("decoder", decoder)):
         save(half(checkpoint, Graph(small=precision == "int8")), name, folder)
-    beside(checkpoint, folder)
+    checkpoint.copy(BESIDE, folder)
 
 
 def save(graph: "Graph", name: str, folder: Path) -> None:
@@ -47,13 +46,6 @@ def save(graph: "Graph", name: str, folder: Path) -> None:
         raise Missing("onnx is not installed: pip install 'earwitness[onnx]'") from error
     large = graph.bytes > LARGE
     library.save(graph.model(name), folder / f"{name}.onnx", save_as_external_data=large, location=f"{name}.data")
-
-
-def beside(checkpoint: Checkpoint, folder: Path) -> None:
-    """Copy the files that are needed beside the graphs."""
-    for name in BESIDE:
-        if (checkpoint.folder / name).is_file():
-            shutil.copyfile(checkpoint.folder / name, folder / name)
 
 
 class Graph:
@@ -190,7 +182,7 @@ def encoder(checkpoint: Checkpoint, graph: Graph) -> Graph:
 
 
 def decoder(checkpoint: Checkpoint, graph: Graph) -> Graph:
-    """From tokens, earlier ones and the cross-attention's keys and values to the logits of the last token."""
+    """From tokens, earlier ones and the cross-attention's keys and values to the logits `at` some of the tokens."""
     told, tensors = checkpoint.config, checkpoint.tensors
     width, heads, places = told["d_model"], told["decoder_attention_heads"], told["max_source_positions"]
     size, following = width // heads, list[str]()
@@ -220,12 +212,13 @@ def decoder(checkpoint: Checkpoint, graph: Graph) -> Graph:
             following.append(graph.do("Gather", weights, graph.ints(*mine), axis=1))
         x = graph.do("Add", x, graph.attended(weights, value, tensors, cross, width))
         x = graph.forward(x, tensors, at)
-    last = graph.do("Gather", graph.norm(x, tensors, "model.decoder.layer_norm"), graph.constant(np.array(-1)), axis=1)
+    wanted = graph.take("at", np.int64, ("wanted",))
+    last = graph.do("Gather", graph.norm(x, tensors, "model.decoder.layer_norm"), wanted, axis=1)
     if graph.small:
         logits = graph.times(last, vectors.T, "logits.weight")
     else:
         logits = graph.do("MatMul", last, graph.do("Transpose", TABLE, perm=(1, 0)))
-    graph.give("logits", logits, ("clips", told["vocab_size"]))
+    graph.give("logits", logits, ("clips", "wanted", told["vocab_size"]))
     joined = graph.do("Concat", *following, axis=1)
     graph.give("attention", joined, ("clips", len(checkpoint.alignment_heads), "new", places))
     return graph

@@ -39,7 +39,7 @@ def write(checkpoint: Checkpoint, folder: Path, precision: str = "int8") -> None
                 _pack(model)
             openvino.save_model(model, folder / f"{name}.xml", compress_to_fp16=precision != "float32")
             del model  # it may hold the file open
-    onnx.beside(checkpoint, folder)
+    checkpoint.copy(onnx.BESIDE, folder)
 
 
 def _pack(model: Any) -> None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
-from earwitness.models import room
+from earwitness.hardware.probe import limits
 from earwitness.models.isolated import wire
 from earwitness.models.isolated.wire import Told
 from earwitness.types import Samples
@@ -45,7 +45,7 @@ class Process:
     @property
     def resident(self) -> int:
         """Bytes of memory it holds; 0 where that can't be found out."""
-        return (room.resident(self._process.pid) or 0) if self._process else 0
+        return (limits.resident(self._process.pid) or 0) if self._process else 0
 
     def loaded(self, limit_s: float) -> Told:
         """What it says once its engine is loaded. Raises Died, and the load's error."""
@@ -117,7 +117,7 @@ class Process:
         process.stdout.close()
         with self._writing, contextlib.suppress(OSError):
             process.stdin.close()
-        self._end(self._why or _how(process.returncode))
+        self._end(self._why or ending(process.returncode))
 
     def _hand(self, told: Told) -> None:
         with self._lock:
@@ -140,7 +140,7 @@ class Process:
             self._ended(how)
 
 
-def _how(code: int) -> str:
+def ending(code: int) -> str:
     """How a process ended, in words."""
     if code >= 0:
         return f"it ended by itself with code {code}"
