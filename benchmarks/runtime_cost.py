@@ -1,7 +1,7 @@
 """What Earwitness costs over the bare runtime: the same model, clips, settings and cores, by the runtime's own API.
 
     python benchmarks/runtime_cost.py                       the small Whisper under tests/assets
-    python benchmarks/runtime_cost.py --shape base          weights of whisper-base's shape, made up by chance
+    python benchmarks/runtime_cost.py --shape base --clips 8   weights of whisper-base's shape, made up by chance
     python benchmarks/runtime_cost.py --engines onnx --repeat 9
 
 One file: its clips go through the runtime as batches of eight, with one call for each core at a time; and through a
@@ -163,7 +163,7 @@ def made_up(shape: str, folder: Path) -> Path:
     return folder
 
 
-def row(name: str, kit: Kit, root: Path, source: Path, repeat: int) -> list[Any]:
+def row(name: str, kit: Kit, root: Path, source: Path, count: int, repeat: int) -> list[Any]:
     """One engine's numbers."""
     stored = convert(
         source, root, model="whisper-x", form=name, precision="int8" if name == "ctranslate2" else "float32"
@@ -173,6 +173,7 @@ def row(name: str, kit: Kit, root: Path, source: Path, repeat: int) -> list[Any]
     lane = kit.load(kit.plan(stored.name))
     sounds = [common.load_wav(path) for path in sorted((MICRO / "wavs").glob("*.wav"))]
     clips = [Clip(Audio(s), Ask(language="en")) for s in sounds[:11]] * 3
+    clips = clips[:count]
     ours = [tuple(i for i in ids if i < FIRST_STAMP) for ids in in_lane(lane, clips)]
     theirs = [tuple(i for i in ids if i < FIRST_STAMP) for ids in in_batches(bare, clips, cores)]
     if (same := sum(a == b for a, b in zip(ours, theirs, strict=True))) < len(clips):
@@ -195,13 +196,16 @@ def main() -> None:
     parser.add_argument(
         "--shape", choices=list(SHAPES), help="made-up weights of that size; the small Whisper if left out"
     )
+    parser.add_argument("--clips", type=int, default=33, metavar="N", help="clips, up to 33 (33)")
     parser.add_argument("--repeat", type=int, default=7, metavar="N", help="rounds (7)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         source = made_up(options.shape, home / "whisper-x") if options.shape else MICRO / "model"
         with Kit(common.settings(home)) as kit:
-            rows = [row(e, kit, kit.settings.models_folder, source, options.repeat) for e in options.engines]
+            rows = [
+                row(e, kit, kit.settings.models_folder, source, options.clips, options.repeat) for e in options.engines
+            ]
     title = f"Over the bare runtime, {options.shape or 'the small Whisper'}, medians of {options.repeat} rounds"
     common.report("runtime_cost", title, COLUMNS, rows)
 

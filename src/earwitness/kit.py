@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from pydantic import ValidationError
 
@@ -62,7 +62,7 @@ class Kit:
         self.engines: Plugins[Spec] = Plugins(ENGINES)
         self._measured: tuple[int, dict[str, Measured]] = 0, {}
         _check_isolated(settings, self.engines)
-        self.parts: Plugins[PartSpec] = Plugins(PARTS)
+        self.parts: Plugins[PartSpec[Any]] = Plugins(PARTS)
         self.pool = Pool(
             self.load,
             files=lambda plan: self.catalog.find(plan.model).size,

@@ -128,6 +128,8 @@ class Word:
     end_s: float
     confidence: float | None = None
     aligned: bool = True
+    speaker: str | None = None
+    """Id of a Speaker; None where nobody was told apart, or it can't be said."""
 
 
 def compression_ratio(text: str) -> float:
@@ -161,6 +163,7 @@ class Segment:
     """How likely the language is, where the engine found it out."""
     temperature: float = 0.0
     marks: tuple[str, ...] = ()
+    speaker: str | None = None
 
     @property
     def duration_s(self) -> float:
@@ -170,6 +173,42 @@ class Segment:
     def compression_ratio(self) -> float:
         """That of the text; see the function of the same name."""
         return compression_ratio(self.text)
+
+
+# ── who ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One speaker's uninterrupted stretch; `speaker` is the id of a Speaker."""
+
+    start_s: float
+    end_s: float
+    speaker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A voice within one recording. Ids are `S1`, `S2` … in the order of first speaking, and never change."""
+
+    id: str
+    speech_s: float = 0.0
+    confidence: float | None = None
+    """0 to 1; how well this voice stands apart from the others of the recording."""
+    name: str | None = None
+    person: str | None = None
+    """Id of the Person it was recognised as."""
+    voice: tuple[float, ...] = ()
+    """Its embedding, of length one; a transcript keeps it only when asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diarization:
+    """Who spoke when. `turns` may overlap where people do; in `exclusive` there is one speaker at any time."""
+
+    turns: tuple[Turn, ...] = ()
+    exclusive: tuple[Turn, ...] = ()
+    speakers: tuple[Speaker, ...] = ()
+    method: str = ""
+    notices: tuple["Notice", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +254,8 @@ class Provenance:
     not_honoured: tuple[str, ...] = ()
     """Names of hints in the Ask that the engine could not follow."""
     notices: tuple[Notice, ...] = ()
+    methods: Mapping[str, str] = field(default_factory=dict)
+    """Parts by what they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +269,8 @@ class Transcript:
     provenance: Provenance
     suppressed: tuple[Suppressed, ...] = ()
     complete: bool = True
+    turns: tuple[Turn, ...] = ()
+    speakers: tuple[Speaker, ...] = ()
 
     @property
     def text(self) -> str:

@@ -17,9 +17,11 @@ from earwitness.types import (
     Provenance,
     Segment,
     SourceInfo,
+    Speaker,
     Suppressed,
     Token,
     Transcript,
+    Turn,
     Word,
 )
 
@@ -49,7 +51,8 @@ def tokens(draw: st.DrawFn) -> tuple[Token, ...]:
     )
 
 
-WORDS = st.builds(Word, TEXT, TIMES, TIMES, SHARES, st.booleans())
+WHO = st.none() | TEXT
+WORDS = st.builds(Word, TEXT, TIMES, TIMES, SHARES, st.booleans(), WHO)
 SEGMENTS = st.builds(
     Segment,
     TIMES,
@@ -65,7 +68,10 @@ SEGMENTS = st.builds(
     language_prob=SHARES,
     temperature=st.floats(0, 2),
     marks=st.lists(TEXT, max_size=2).map(tuple),
+    speaker=WHO,
 )
+VOICES = st.lists(st.floats(-1, 1), max_size=3).map(tuple)
+SPEAKERS = st.builds(Speaker, TEXT, TIMES, SHARES, WHO, WHO, VOICES)
 SOURCES = st.builds(
     SourceInfo, TEXT, TEXT, st.integers(1, 192_000), st.integers(1, 8), st.none() | TIMES, st.integers(1, 3)
 )
@@ -79,6 +85,7 @@ PROVENANCES = st.builds(
     source=st.none() | SOURCES,
     not_honoured=st.lists(TEXT, max_size=2).map(tuple),
     notices=st.lists(st.builds(Notice, TEXT, TEXT), max_size=2).map(tuple),
+    methods=st.dictionaries(TEXT, TEXT, max_size=2),
 )
 TRANSCRIPTS = st.builds(
     Transcript,
@@ -89,6 +96,8 @@ TRANSCRIPTS = st.builds(
     provenance=PROVENANCES,
     suppressed=st.lists(st.builds(Suppressed, TIMES, TIMES, TEXT, TEXT), max_size=2).map(tuple),
     complete=st.booleans(),
+    turns=st.lists(st.builds(Turn, TIMES, TIMES, TEXT), max_size=2).map(tuple),
+    speakers=st.lists(SPEAKERS, max_size=2).map(tuple),
 )
 
 

@@ -56,6 +56,8 @@ def test_the_schema_is_a_schema_of_this_version() -> None:
         ("provenance", types.Provenance),
         ("source", types.SourceInfo),
         ("notice", types.Notice),
+        ("turn", types.Turn),
+        ("speaker", types.Speaker),
         (None, types.Transcript),
     ],
 )
@@ -76,7 +78,7 @@ def test_the_schema_names_every_field_and_demands_it(name: str | None, kind: typ
         (["complete"], "yes"),
         (["segments", 0, "start_s"], -1),
         (["segments", 0, "confidence"], 1.5),
-        (["segments", 0, "speaker"], "A"),
+        (["segments", 0, "speaker"], 1),
         (["segments", 0, "tokens", 0, "bytes"], [256]),
         (["provenance", "source", "rate"], "16k"),
     ],

@@ -40,7 +40,7 @@ def test_the_built_ins_are_found_like_anybody_elses() -> None:
     found = _engines()
     assert found["moonshine"].spec is not None
     assert found["moonshine"].why_not is None
-    parts: Plugins[PartSpec] = Plugins(PARTS)
+    parts: Plugins[PartSpec[object]] = Plugins(PARTS)
     assert parts.get("silero").does == "vad"
 
 

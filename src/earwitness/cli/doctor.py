@@ -163,7 +163,7 @@ def _engines(_: "Settings") -> "Iterator[Finding]":
     from earwitness.plugins import ENGINES, PARTS, Plugins
 
     engines: Plugins[Spec] = Plugins(ENGINES)
-    parts: Plugins[PartSpec] = Plugins(PARTS)
+    parts: Plugins[PartSpec[object]] = Plugins(PARTS)
     for kind, group in (("engine", list(engines)), ("part", list(parts))):
         for found in group:
             yield Finding(f"{kind} {found.name}", "warn" if found.why_not else "ok", found.why_not or "usable")

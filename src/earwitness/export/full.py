@@ -16,9 +16,11 @@ from earwitness.types import (
     Provenance,
     Segment,
     SourceInfo,
+    Speaker,
     Suppressed,
     Token,
     Transcript,
+    Turn,
     Word,
 )  # fmt: skip
 
@@ -49,6 +51,8 @@ def from_json(given: Mapping[str, Any]) -> Transcript:
             task=given["task"],
             suppressed=tuple(Suppressed(**_known(Suppressed, s)) for s in given["suppressed"]),
             complete=given["complete"],
+            turns=tuple(Turn(**_known(Turn, t)) for t in given.get("turns", ())),
+            speakers=tuple(_speaker(s) for s in given.get("speakers", ())),
             provenance=Provenance(
                 earwitness=origin["earwitness"],
                 engine=origin["engine"],
@@ -58,6 +62,7 @@ def from_json(given: Mapping[str, Any]) -> Transcript:
                 source=SourceInfo(**_known(SourceInfo, origin["source"])) if origin["source"] else None,
                 not_honoured=tuple(origin["not_honoured"]),
                 notices=tuple(Notice(**_known(Notice, n)) for n in origin["notices"]),
+                methods=origin.get("methods", {}),
             ),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -85,6 +90,10 @@ def _segment(given: Mapping[str, Any]) -> Segment:
     words = tuple(Word(**_known(Word, w)) for w in given["words"])
     lists = {"words": words, "tokens": tokens, "token_ids": tuple(given["token_ids"]), "marks": tuple(given["marks"])}
     return Segment(**_known(Segment, given) | lists)
+
+
+def _speaker(given: Mapping[str, Any]) -> Speaker:
+    return Speaker(**_known(Speaker, given) | {"voice": tuple(given["voice"])})
 
 
 def _known(kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:

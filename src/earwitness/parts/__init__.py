@@ -4,15 +4,20 @@ A part is blocking and synchronous, keeps no state between calls (state travels 
 `errors` only. Its entry point in the group `earwitness.parts` names a Spec, and importing that imports nothing heavy.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earwitness.types import Samples
+from earwitness.errors import BadInput
+from earwitness.types import Audio, Diarization, Samples, Word
 
 Probabilities = NDArray[np.float32]
+
+MOST_SPEAKERS = 100
+"""More than these are not told apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,17 +46,76 @@ class Vad(Protocol):
         ...
 
 
-class PartSpec(Protocol):
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many speakers there are, as far as the caller knows; None is unknown. Raises BadInput for what can't be."""
+
+    count: int | None = None
+    least: int | None = None
+    most: int | None = None
+
+    def __post_init__(self) -> None:
+        for value in (self.count, self.least, self.most):
+            if value is not None and not 1 <= value <= MOST_SPEAKERS:
+                raise BadInput(f"{value} speakers can't be told apart", remedy=f"Give 1 to {MOST_SPEAKERS}.")
+        if self.count is not None and (self.least or self.most):
+            raise BadInput("the number of speakers is given exactly and as a range", remedy="Give one of them.")
+        if self.least and self.most and self.least > self.most:
+            raise BadInput(f"at least {self.least} speakers and at most {self.most} contradict each other")
+
+
+class Hearing(Protocol):
+    """One recording on its way through a diarizer. It keeps embeddings and activity, never the sound; not shared."""
+
+    def hear(self, audio: Audio) -> None:
+        """Go on by some sound, which follows what came before."""
+        ...
+
+    def tell(self, crowd: Crowd) -> Diarization:
+        """Who spoke when in what was heard so far. May be called again after more was heard."""
+        ...
+
+
+class Diarizer(Protocol):
+    """Tells speakers apart. Safe to share between threads."""
+
+    def begin(self) -> Hearing:
+        """A recording that was not heard yet."""
+        ...
+
+    def voice(self, audio: Audio) -> tuple[float, ...] | None:
+        """The embedding of the one voice in a clip, of length one; None where too little speech is in it."""
+        ...
+
+
+class Aligner(Protocol):
+    """Finds when each word of a given text is said. Safe to share between threads."""
+
+    languages: tuple[str, ...]
+    """ISO 639-1 codes."""
+
+    def align(self, audio: Audio, words: Sequence[str]) -> tuple[Word, ...]:
+        """The words, as they are printed, with their times: one Word each, in order, inside `audio`, not overlapping.
+
+        `aligned` is False where a time was interpolated.
+        """
+        ...
+
+
+P_co = TypeVar("P_co", covariant=True)
+
+
+class PartSpec(Protocol[P_co]):
     """What an entry point of the group `earwitness.parts` names."""
 
     name: str
     does: str
-    """The job: `vad`."""
+    """The job: `vad`, `diarizer`, `aligner`."""
 
     def missing(self) -> str | None:
         """Why it can't be used here, with the command that mends it, or None."""
         ...
 
-    def load(self) -> Vad:
+    def load(self) -> P_co:
         """The loaded part. Raises Missing or EngineFailed."""
         ...

@@ -7,9 +7,30 @@ import re
 from dataclasses import asdict, dataclass, field
 
 from earwitness.errors import BadInput
+from earwitness.parts import Crowd
 from earwitness.stages.guard import Guarding
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A speaker that the caller knows, by the embedding of a reference clip."""
+
+    name: str
+    voice: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diarizing:
+    """How speakers are told apart."""
+
+    part: str = "auto"
+    """The part that does it; `auto` takes the embedded one."""
+    crowd: Crowd = field(default_factory=Crowd)
+    known: tuple[Known, ...] = ()
+    voices: bool = False
+    """Keep the speakers' embeddings in the transcript."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +45,10 @@ class Recipe:
     to_s: float | None = None
     listening: Listening = field(default_factory=Listening)
     guarding: Guarding = field(default_factory=Guarding)
+    diarizing: Diarizing | None = None
+    """How speakers are told apart; None leaves it."""
+    aligner: str | None = None
+    """The part that times words; `auto` takes the engine's own times, else a part's; None takes the engine's alone."""
 
     def as_json(self) -> dict[str, Json]:
         """The recipe in plain values, for the provenance and for comparing requests."""
