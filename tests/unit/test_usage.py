@@ -124,7 +124,8 @@ def test_a_file_that_can_not_be_written_is_told_and_leaves_nothing(tmp_path: Pat
     with pytest.raises(StorageFailed, match=r"usage\.json can't be written"):
         uses.save()
     assert [p.name for p in tmp_path.iterdir()] == ["usage.json"]
-    gone = Uses(tmp_path / "usage.json" / "usage.json")
+    (tmp_path / "file").touch()
+    gone = Uses(tmp_path / "file" / "usage.json")
     gone.note("m", MONDAY_S)
     with pytest.raises(StorageFailed):
         gone.save()
