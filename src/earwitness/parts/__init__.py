@@ -79,6 +79,9 @@ class Hearing(Protocol):
 class Diarizer(Protocol):
     """Tells speakers apart. Safe to share between threads."""
 
+    embeds: str
+    """Name of the model that makes its embeddings; those of other models do not compare with them."""
+
     def begin(self) -> Hearing:
         """A recording that was not heard yet."""
         ...

@@ -1,0 +1,164 @@
+"""The networks over a recording on its way: who of up to three voices is active, and the features of each 80 ms.
+
+Sound is taken in blocks of 10 s. The segmentation looks at windows of 10 s, four to a block, so each moment is judged
+four times. The encoder runs once over each block; the embedding of any stretch is pooled from its features, so more
+windows and more voices cost nothing there. What is kept of a window is its activity and the embeddings of the
+stretches in which one voice speaks alone: some 3 kB for 2.5 s of sound.
+
+Source: Bredin, "pyannote.audio 2.1 speaker diarization pipeline", 2023; Wang et al., "WeSpeaker", 2023 (arXiv
+2210.17016); the spectrogram is Kaldi's.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from earwitness.audio import timebase
+from earwitness.hardware import ort
+from earwitness.parts.voices.library import Floats, Pieces
+from earwitness.types import Samples
+
+Activity = NDArray[np.uint8]
+
+BLOCK = timebase.samples(10.0)
+JUDGED = 4
+"""Windows that begin in a block, and that see each moment."""
+FRAMES = 589
+FRAME_S = 0.016875
+LAG_S = 0.02
+"""The middle of a frame's sound after the place it counts for."""
+
+FEATURE_S = 0.08
+BLOCK_FEATURES = 125
+LONGEST_S, SHORTEST_S = 3.0, 0.15
+"""Stretches with one voice: longer ones are cut, shorter ones have no embedding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stretch:
+    """Frames `first` to `last` of a window, in which its voice `local` speaks alone; `voice` is their embedding."""
+
+    local: int
+    first: int
+    last: int
+    voice: Floats
+
+    @property
+    def duration_s(self) -> float:
+        return (self.last - self.first) * FRAME_S
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """What was seen in a window of 10 s that begins `start_s` after the recording: activity by frame and voice."""
+
+    start_s: float
+    packed: bytes
+    stretches: tuple[Stretch, ...]
+
+    @property
+    def active(self) -> Activity:
+        """Shape (589, 3), 0 or 1."""
+        return np.unpackbits(np.frombuffer(self.packed, np.uint8), count=FRAMES * 3).reshape(FRAMES, 3)
+
+
+class Networks:
+    """The loaded networks; safe to share between threads."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces = pieces
+        self._segmentation = ort.cpu_session(pieces.segmentation, what="the speaker segmentation")
+        self._encoder = ort.cpu_session(pieces.encoder, what="the speaker encoder")
+
+    def features(self, block: Samples, heard: int) -> Floats:
+        """Features of a block of 10 s of which `heard` samples are the recording's: shape (2560, 125)."""
+        logs = fbank(block)
+        logs = logs - logs[: max(1, min(len(logs), heard // SHIFT))].mean(0)
+        found: Floats = self._encoder.run(None, {"fbank": logs[None]})[0]
+        return found.reshape(-1, BLOCK_FEATURES)
+
+    def windows(self, sound: Samples, features: Floats, start_s: float, heard: int) -> Iterator[Window]:
+        """The windows that begin in the first of two blocks, as far as the recording reaches.
+
+        `sound` has two blocks' samples, zeros after the `heard` ones, and `features` theirs.
+        """
+        for begin in range(0, min(heard, BLOCK), BLOCK // JUDGED):
+            waves = np.ascontiguousarray(sound[None, None, begin : begin + BLOCK])
+            active = self._segmentation.run(None, {"waveforms": waves})[0][0].astype(np.uint8)
+            at_s = timebase.seconds(begin)
+            room_s = timebase.seconds(heard) - 0.1
+            alone = [s for s in runs(active) if at_s + s[1] * FRAME_S < room_s]
+            stretches = tuple(
+                Stretch(local, a, b, voice)
+                for local, a, b in alone
+                if (voice := self._voice(features, at_s + a * FRAME_S, at_s + b * FRAME_S)) is not None
+            )
+            yield Window(start_s + at_s, np.packbits(active).tobytes(), stretches)
+
+    def _voice(self, features: Floats, from_s: float, to_s: float) -> Floats | None:
+        """The embedding of a stretch, or None where it is too short."""
+        first, last = int((from_s + LAG_S) / FEATURE_S), int(np.ceil((to_s + LAG_S) / FEATURE_S))
+        return self.pooled(features[:, first:last]) if features[:, first:last].shape[1] >= 2 else None
+
+    def pooled(self, features: Floats) -> Floats:
+        """The embedding of features of shape (2560, n): their mean and deviation through the last layer."""
+        both = np.concatenate([features.mean(1), np.sqrt(np.maximum(features.var(1, ddof=1), 1e-9))])
+        found: Floats = (self.pieces.weight @ both + self.pieces.bias).astype(np.float32)
+        return found
+
+
+def runs(active: Activity) -> list[tuple[int, int, int]]:
+    """Where one voice speaks alone: voice, first frame and the frame after the last; long ones in equal parts."""
+    alone = active * (active.sum(1, keepdims=True) == 1)
+    found = []
+    for local in range(active.shape[1]):
+        for first, last in spells(alone[:, local]):
+            length_s = (last - first) * FRAME_S
+            if length_s >= SHORTEST_S:
+                edges = np.linspace(first, last, int(np.ceil(length_s / LONGEST_S)) + 1).astype(int).tolist()
+                found += [(local, a, b) for a, b in pairwise(edges)]
+    return found
+
+
+def spells(on: NDArray[np.generic]) -> list[tuple[int, int]]:
+    """First index and the one after the last of each run of what is not zero."""
+    steps = np.diff(np.concatenate([[0], (on != 0).astype(np.int8), [0]]))
+    return list(zip(np.nonzero(steps == 1)[0].tolist(), np.nonzero(steps == -1)[0].tolist(), strict=True))
+
+
+# ── Kaldi's spectrogram ──────────────────────────────────────────────────────────────────────────────────────────────
+SHIFT, WIDTH, BINS, BANDS = 160, 400, 512, 80
+LOW_HZ, EMPHASIS, SCALE = 20.0, 0.97, 32_768.0
+
+
+def fbank(samples: Samples) -> Floats:
+    """Logarithms of 80 mel bands each 10 ms, shape (frames, 80): a Hamming window, no dither, edges left out."""
+    frames = sliding_window_view(samples * np.float32(SCALE), WIDTH)[::SHIFT]
+    frames = frames - frames.mean(1, keepdims=True)
+    frames = frames - EMPHASIS * np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
+    power = np.abs(np.fft.rfft(frames * np.hamming(WIDTH).astype(np.float32), BINS)) ** 2
+    bands = np.maximum(power.astype(np.float32) @ _bank(), np.finfo(np.float32).eps)
+    found: Floats = np.log(bands).astype(np.float32)
+    return found
+
+
+@lru_cache
+def _bank() -> Floats:
+    """Triangles evenly spaced in mels from 20 Hz to 8 kHz: shape (257, 80)."""
+
+    def mels(hertz: NDArray[np.float64]) -> NDArray[np.float64]:
+        return 1127.0 * np.log1p(hertz / 700.0)
+
+    low, high = mels(np.array([LOW_HZ, timebase.RATE / 2])).tolist()
+    edges = np.linspace(low, high, BANDS + 2)
+    at = mels(np.arange(BINS // 2) * timebase.RATE / BINS)[:, None]
+    width = edges[1] - edges[0]
+    made = np.zeros((BINS // 2 + 1, BANDS), np.float32)
+    made[:-1] = np.maximum(0.0, np.minimum(at - edges[:-2], edges[2:] - at) / width)
+    made.flags.writeable = False
+    return made
