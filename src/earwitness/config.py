@@ -110,6 +110,11 @@ class Settings(BaseSettings):
         return self.models or self.home / "models"
 
     @property
+    def archive(self) -> Path:
+        """File of the archive's database."""
+        return self.home / "archive.db"
+
+    @property
     def measured(self) -> Path:
         """File of what was measured on this machine."""
         return self.home / "measured.json"

@@ -33,7 +33,7 @@ from earwitness.models.catalog import Catalog
 from earwitness.models.lane import Lane
 from earwitness.models.pool import Pool
 from earwitness.models.room import Limits
-from earwitness.parts import PartSpec, Vad
+from earwitness.parts import Diarizer, PartSpec, Vad
 from earwitness.plugins import ENGINES, PARTS, Found, Plugins
 from earwitness.types import Can, Machine, Plan
 
@@ -72,6 +72,17 @@ class Kit:
             idle_s=settings.unload_after_s,
         )
         self.vad: Vad = self.parts.get(VAD).load()
+
+    def diarizer(self, name: str = "auto") -> Diarizer:
+        """A diarizer by name, or the first that can be used here. Raises NotFound, Missing and EngineFailed."""
+        if name != "auto":
+            found: Diarizer = self.parts.get(name).load()
+            return found
+        for part in self.parts:
+            if part.spec is not None and part.spec.does == "diarizer" and not part.why_not:
+                first: Diarizer = part.spec.load()
+                return first
+        raise Missing("no part that tells voices apart can be used here")
 
     def plan(self, model: str) -> Plan:
         """The first of `plans`. Raises what that does."""

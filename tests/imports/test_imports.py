@@ -20,6 +20,8 @@ HEAVY = (
     "rich",
     "moonshine_voice",
     "structlog",
+    "sqlalchemy",
+    "alembic",
 )
 
 

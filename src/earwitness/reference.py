@@ -1,0 +1,68 @@
+"""A reference clip becomes the voiceprint of the one person in it, or an error says why it can't."""
+
+from earwitness.archive.person import Voiceprint
+from earwitness.audio import decode, timebase
+from earwitness.audio.container import Source
+from earwitness.errors import BadInput
+from earwitness.kit import Kit
+from earwitness.parts import Crowd, Diarizer, Vad
+from earwitness.types import Audio
+
+LEAST_S, MOST_S = 2.0, 300.0
+"""Speech that a clip needs, and how long it may be."""
+
+SPEECH = 0.5
+"""Probability from which on a frame counts as speech."""
+
+OTHER_S, OTHER_SHARE = 1.5, 0.15
+"""A second voice with so much speech, and such a share of all, is no cough and no echo."""
+
+
+def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
+    """The voice of the one person in a clip.
+
+    Raises BadInput for a clip that is too long, silent, has less than `LEAST_S` of speech or a second voice in it, what
+    decoding raises, and Missing where no part tells voices apart.
+    """
+    diarizer = kit.diarizer()
+    audio = decode.decode(source, to_s=MOST_S + 1)
+    if audio.duration_s > MOST_S:
+        raise BadInput(
+            f"the clip is longer than {MOST_S / 60:g} minutes", remedy="Cut out a stretch where only they speak."
+        )
+    heard_s = speech_s(audio, kit.vad)
+    if heard_s == 0:
+        raise BadInput("nobody speaks in the clip", remedy="Give one in which the person can be heard.")
+    if heard_s < LEAST_S:
+        raise BadInput(
+            f"the clip has {heard_s:.1f} s of speech, and {LEAST_S:g} s are needed",
+            remedy="Give a longer clip; 10 to 30 s of speech are best.",
+        )
+    _check_alone(audio, diarizer)
+    embedding = diarizer.voice(audio)
+    if embedding is None:
+        raise BadInput(
+            "the voice in the clip can't be told from it", remedy="Give a longer clip with less noise and music."
+        )
+    return Voiceprint(embedding, diarizer.embeds, round(heard_s, 2), origin)
+
+
+def speech_s(audio: Audio, vad: Vad) -> float:
+    """Seconds of speech in some sound, by the frames of the detector."""
+    whole = len(audio.samples) // vad.frame * vad.frame
+    if not whole:
+        return 0.0
+    probabilities, _ = vad.probabilities(audio.samples[:whole], vad.begin())
+    return timebase.seconds(int((probabilities >= SPEECH).sum()) * vad.frame)
+
+
+def _check_alone(audio: Audio, diarizer: Diarizer) -> None:
+    """Raise BadInput where a second voice is heard."""
+    hearing = diarizer.begin()
+    hearing.hear(audio)
+    found = sorted((s.speech_s for s in hearing.tell(Crowd()).speakers), reverse=True)
+    if len(found) > 1 and found[1] >= max(OTHER_S, OTHER_SHARE * sum(found)):
+        raise BadInput(
+            f"more than one person speaks in the clip: the second for {found[1]:.1f} s",
+            remedy="Cut out a stretch where only one of them speaks.",
+        )
