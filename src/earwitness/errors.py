@@ -17,7 +17,7 @@ EarwitnessError
 ├─ TooLittleMemory ──── the model never fits into the memory that models may take
 ├─ EngineFailed ─────── the recogniser itself broke
 ├─ HubFailed ────────── a model hub could not be reached, or will not give what was asked
-├─ StorageFailed ────── the disk is full or may not be written
+├─ StorageFailed ────── the disk is full or may not be written, or what is kept can't be read
 └─ Cancelled ────────── somebody stopped it
 
 A leaf also inherits the builtin that fits, so callers may catch either. Every class has a stable `code`, says whether a
@@ -166,7 +166,7 @@ class HubFailed(EarwitnessError, ConnectionError):
 
 
 class StorageFailed(EarwitnessError, OSError):
-    """The disk is full, read-only, or may not be written by this user."""
+    """The disk is full, read-only, or may not be written by this user; or what is kept there can't be read."""
 
     code = "storage_failed"
     default_remedy = "Free some space or choose another folder with EARWITNESS_HOME."

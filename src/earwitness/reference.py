@@ -24,7 +24,6 @@ def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
     Raises BadInput for a clip that is too long, silent, has less than `LEAST_S` of speech or a second voice in it, what
     decoding raises, and Missing where no part tells voices apart.
     """
-    diarizer = kit.diarizer()
     audio = decode.decode(source, to_s=MOST_S + 1)
     if audio.duration_s > MOST_S:
         raise BadInput(
@@ -38,6 +37,7 @@ def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
             f"the clip has {heard_s:.1f} s of speech, and {LEAST_S:g} s are needed",
             remedy="Give a longer clip; 10 to 30 s of speech are best.",
         )
+    diarizer = kit.diarizer()  # so late that a bad clip loads nothing
     _check_alone(audio, diarizer)
     embedding = diarizer.voice(audio)
     if embedding is None:

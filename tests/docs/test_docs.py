@@ -13,6 +13,7 @@ import pytest
 
 from earwitness import batch, config
 from earwitness.api.errors import STATUS, status_of
+from earwitness.archive.likeness import TIERS
 from earwitness.cli import app
 from earwitness.cli.exits import EXITS, code_of
 from earwitness.config import Settings
@@ -102,6 +103,13 @@ def test_every_format_is_documented() -> None:
 
 def test_every_reason_to_hold_text_back_is_documented() -> None:
     assert set(batch.REASONS) <= set(rows("docs/formats.md"))
+
+
+def test_the_tiers_of_people_are_documented() -> None:
+    told = rows("docs/people.md")
+    assert told["auto"][0] == f"{TIERS.auto:.2f} or more, and the runner-up {TIERS.margin:.2f} behind"
+    assert told["suggest"][0] == f"{TIERS.suggest:.2f} or more"
+    assert f"from {TIERS.twice:.2f} on" in page("docs/people.md")
 
 
 def test_every_engine_has_a_page() -> None:

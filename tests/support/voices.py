@@ -3,10 +3,15 @@
 from itertools import pairwise
 
 import numpy as np
+from typing_extensions import override
 
 from earwitness.archive.person import Voiceprint
-from earwitness.parts import Crowd, Hearing
+from earwitness.audio import decode
+from earwitness.config import Settings
+from earwitness.kit import Kit
+from earwitness.parts import Crowd, Diarizer, Hearing
 from earwitness.types import Audio, Diarization, Speaker
+from support import sounds, whisper
 
 MODEL = "colours"
 
@@ -44,9 +49,29 @@ class Colours:
         power = np.abs(np.fft.rfft(audio.samples, 1 << 20)) ** 2
         edges = np.geomspace(80, 7000, 25) / 8000 * len(power)
         bands = np.log(np.array([power[int(a) : int(b)].mean() for a, b in pairwise(edges)]) + 1e-9)
-        bands -= bands.mean()
+        steps = np.diff(bands)
+        bands = np.sign(steps) * steps**2  # the sharp edges are what voices differ in
         length = float(np.linalg.norm(bands))
         return tuple((bands / length).tolist()) if length > 1e-3 else None
+
+
+class KitOfColours(Kit):
+    """A kit whose diarizer goes by colours."""
+
+    def __init__(self, settings: Settings, crowd: int = 1) -> None:
+        super().__init__(settings)
+        self.crowd = crowd
+
+    @override
+    def diarizer(self, name: str = "auto") -> Diarizer:
+        """The same for any name."""
+        return Colours(self.crowd)
+
+
+def spoken(reader: str, first: int, count: int = 3) -> bytes:
+    """Some sentences of one of the voices among the test recordings, `espeak` (1 to 5) or `flite` (6 to 9)."""
+    clips = [whisper.RECORDINGS / f"{n:02}_en_{reader}.wav" for n in range(first, first + count)]
+    return sounds.wav(np.concatenate([decode.decode(clip).samples for clip in clips]))
 
 
 class _Heard:

@@ -179,7 +179,10 @@ def test_a_reader_in_the_way_is_told_and_the_bytes_go_later(
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM people").fetchone()
     assert people.forget(anna.id) is False
+    assert people.tidy() is False
     assert people.all() == ()
     reader.close()
-    people.close()
+    assert traces(file, b"Annabella") == {b"Annabella"}
+    assert people.tidy() is True
     assert traces(file, b"Annabella", anna.id.encode()) == set()
+    people.close()

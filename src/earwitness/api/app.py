@@ -13,12 +13,13 @@ from starlette.exceptions import HTTPException
 
 from earwitness import telemetry, trial
 from earwitness.__about__ import __version__
-from earwitness.api import native, openai, whispercpp
+from earwitness.api import native, openai, speakers, whispercpp
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
 from earwitness.api.house import House
 from earwitness.api.loads import Loads
+from earwitness.archive.people import People
 from earwitness.config import Settings, ensure_folder
 from earwitness.errors import BadInput, EarwitnessError, NotFound
 from earwitness.kit import Kit
@@ -46,6 +47,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         log=telemetry.logger(settings.log_level, settings.log_format),
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
+        people=People(settings.archive),
     )
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
@@ -58,7 +60,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         license_info={"name": "Apache-2.0"},
     )
     app.state.house = house
-    for door in (openai, whispercpp, native):
+    for door in (openai, whispercpp, native, speakers):
         app.include_router(door.router)
     app.add_exception_handler(EarwitnessError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
@@ -84,6 +86,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await in_thread(house.works.close)
         await in_thread(house.save)
+        await in_thread(house.people.close)
         await in_thread(house.kit.close)
         house.log.info("stopped")
 

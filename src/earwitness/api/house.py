@@ -15,6 +15,7 @@ from earwitness import batch
 from earwitness.api.bridge import Run, Work, Works
 from earwitness.api.loads import Loads
 from earwitness.api.uploads import Upload, received, received_raw
+from earwitness.archive.people import People
 from earwitness.audio.decode import Report
 from earwitness.config import Settings
 from earwitness.errors import Cancelled, EarwitnessError
@@ -40,6 +41,7 @@ class House:
     log: FilteringBoundLogger
     loads: Loads
     uses: Uses
+    people: People
     ready: bool = False
     why_not_ready: str = "the model is loading"
     started: float = field(default_factory=time.time)
@@ -82,6 +84,7 @@ class House:
 
     def tidy(self) -> None:
         """Unload what nobody wants; load what is usually wanted at this hour, where there is room. Not on the loop."""
+        self._erase()
         likely = self.uses.likely(time.time()) if self.settings.preload_by_use else ()
         self.kit.pool.sweep(keep=likely)
         loaded = {place.plan.model for place in self.kit.pool.loaded()}
@@ -93,6 +96,13 @@ class House:
                     self.missed[model] = time.time()
                     self.log.info("not loaded ahead", model=model, code=error.code, why=error.message)
         self.save()
+
+    def _erase(self) -> None:
+        """Try again where people were forgotten and somebody was reading."""
+        try:
+            self.people.tidy()
+        except EarwitnessError as error:
+            self.log.warning("not erased", code=error.code, why=error.message, remedy=error.remedy)
 
     def save(self) -> None:
         """Keep the hours at which models were used, if they are to be used."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from earwitness.archive.person import Person
 from earwitness.errors import BadInput
+from earwitness.types import Json
 
 Tier = Literal["auto", "suggest", "unknown"]
 
@@ -76,6 +77,25 @@ class Identity:
     def margin(self) -> float | None:
         """How far the runner-up stays behind; None without one."""
         return self.candidates[0].score - self.candidates[1].score if len(self.candidates) > 1 else None
+
+
+SHOWN = 5
+"""Candidates that are told of an identity."""
+
+
+def described(found: Identity) -> dict[str, Json]:
+    """An identity as JSON, with the nearest people; scores are cosines."""
+    candidates: list[Json] = [
+        {"id": c.person, "name": c.name, "score": round(c.score, 4)} for c in found.candidates[:SHOWN]
+    ]
+    return {
+        "tier": found.tier,
+        "id": found.best.person if found.best else None,
+        "name": found.best.name if found.best else None,
+        "score": None if found.score is None else round(found.score, 4),
+        "margin": None if found.margin is None else round(found.margin, 4),
+        "candidates": candidates,
+    }
 
 
 def identify(embedding: Sequence[float], model: str, people: Sequence[Person], tiers: Tiers = TIERS) -> Identity:

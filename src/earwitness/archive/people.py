@@ -6,6 +6,7 @@ least one voice. Every change is one transaction, so that it happened or did not
 """
 
 import secrets
+import threading
 import time
 import unicodedata
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ class People:
 
     def __init__(self, file: Path) -> None:
         self._database = Database(file)
+        self._erasing, self._unerased = threading.Lock(), False
 
     def all(self) -> tuple[Person, ...]:
         """Everybody, by name; nobody where there is no database yet."""
@@ -71,8 +73,8 @@ class People:
             if alike and not another:
                 raise BadInput(
                     f"{name!r} is known already, as {', '.join(alike)}",
-                    remedy="Add the clips to that person, or say that this is another one of the same name "
-                    "(--to ID or --another; API: POST /api/speakers/ID/voices, or another=true).",
+                    remedy="Add the clips to that person (--add; API: POST /api/speakers/ID/voices), or say that this "
+                    "is another one of the same name (--another; API: another=true).",
                 )
             return _made(connection, name, rows)
 
@@ -130,16 +132,26 @@ class People:
     def forget(self, ident: str) -> bool:
         """Forget a person for good: name, voices and ids are overwritten by zeros. Raises NotFound.
 
-        False where another program was reading and holds the log: the bytes go as soon as that ends and the next one is
-        forgotten, or the database is closed.
+        False where another program was reading for so long that the log could not be emptied: `tidy` does it later, or
+        whoever closes the database last.
         """
         with self._database.writing() as connection:
             connection.execute(delete(PersonRow).where(PersonRow.id == _resolved(connection, ident)))
-        return self._database.empty_log()
+        return self._erase()
+
+    def tidy(self) -> bool:
+        """Erase what was forgotten and is not erased yet; False where that still can't be done."""
+        return not self._unerased or self._erase()
 
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
+
+    def _erase(self) -> bool:
+        with self._erasing:
+            self._unerased = True
+            self._unerased = not self._database.empty_log()
+            return not self._unerased
 
 
 # ── rows ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -202,7 +214,7 @@ def _rows(voices: Sequence[Voiceprint]) -> list[dict[str, object]]:
             "embedding": unit(voice.embedding).astype("<f4").tobytes(),
             "model": voice.model,
             "speech_s": voice.speech_s,
-            "origin": voice.origin[:200],
+            "origin": "".join(c if c.isprintable() else "?" for c in voice.origin)[:200],
             "created_s": now + 1e-6 * index,  # so that they keep their order
         }
         for index, voice in enumerate(voices)

@@ -1,6 +1,9 @@
 """A person and their voices, as the archive gives them out."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from earwitness.types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,29 @@ class Person:
     """The oldest first."""
     merged: tuple[str, ...] = ()
     """Ids that lead here since their people were found to be this one."""
+
+
+def described(person: Person) -> dict[str, Json]:
+    """A person as JSON, for doors and terminals; embeddings stay inside."""
+    voices: list[Json] = [
+        {
+            "id": voice.id,
+            "model": voice.print.model,
+            "speech_s": voice.print.speech_s,
+            "origin": voice.print.origin,
+            "created": _moment(voice.created_s),
+        }
+        for voice in person.voices
+    ]
+    return {
+        "id": person.id,
+        "name": person.name,
+        "created": _moment(person.created_s),
+        "voices": voices,
+        "merged": list(person.merged),
+    }
+
+
+def _moment(unix_s: float) -> str:
+    """A time as RFC 3339 has it."""
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

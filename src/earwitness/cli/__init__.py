@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from earwitness.cli import bench, demo, doctor, models, serve, transcribe
+from earwitness.cli import bench, demo, doctor, models, serve, speakers, transcribe
 from earwitness.cli.exits import INTERRUPTED, code_of, explain
 from earwitness.errors import EarwitnessError
 
@@ -23,6 +23,7 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.add_typer(models.app, name="models")
+app.add_typer(speakers.app, name="speakers")
 
 
 @app.callback(invoke_without_command=True)

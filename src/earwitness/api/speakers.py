@@ -1,0 +1,222 @@
+"""`/api/speakers`: the people whose voices are known. Embeddings never leave through this door."""
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from earwitness import reference
+from earwitness.api import house
+from earwitness.api.bridge import in_thread
+from earwitness.api.house import House
+from earwitness.api.schemas import FILE, PlainError, form_document
+from earwitness.api.uploads import Upload
+from earwitness.api.wishes import Form
+from earwitness.archive import likeness, person
+from earwitness.archive.person import Person, Voiceprint
+from earwitness.errors import BadInput
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": PlainError, "description": "An error"} for status in (400, 401, 404, 503, 507)
+}
+HEARING = ERRORS | {status: {"model": PlainError, "description": "An error"} for status in (413, 500, 501)}
+
+Name = Annotated[str, Field(min_length=1, max_length=100, description="Printable characters.", examples=["Anna"])]
+Ident = Annotated[
+    str, Field(description="Id of a person, or of one merged into them.", examples=["p_0123456789abcdef"])
+]
+
+
+class _Told(BaseModel):
+    """What a client sends; an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ClipForm(_Told):
+    """A recording in which one person speaks: 10 to 30 s of speech are best, 2 s are the least."""
+
+    file: Annotated[str, Field(json_schema_extra=FILE, description="The recording, in any container and codec.")]
+
+
+class EnrolForm(ClipForm):
+    """A person and a clip of their voice."""
+
+    name: Name
+    another: Annotated[bool, Field(description="This is another person of a name that is known.")] = False
+
+
+class Renaming(_Told):
+    """A new name."""
+
+    name: Name
+
+
+class Merging(_Told):
+    """Two people who are one: the second keeps id and name."""
+
+    id: Ident
+    into: Ident
+
+
+class Splitting(_Told):
+    """Some of a person's voices that are a new person's."""
+
+    id: Ident
+    voices: Annotated[list[str], Field(min_length=1, max_length=1000, description="Ids of voices.")]
+    name: Name
+
+
+class VoiceCard(BaseModel):
+    """One voice of a person: the model of its embedding, and the speech it was made from."""
+
+    id: str
+    model: str
+    speech_s: float
+    origin: str
+    created: str
+
+
+class PersonCard(BaseModel):
+    """One person; `merged` are the ids that lead here."""
+
+    id: str
+    name: str
+    created: str
+    voices: list[VoiceCard]
+    merged: list[str]
+
+
+class PersonCards(BaseModel):
+    """Everybody who is known, by name."""
+
+    people: list[PersonCard]
+
+
+class Forgotten(BaseModel):
+    """Who was forgotten; `erased` is false until another program lets go of the bytes in the log."""
+
+    id: str
+    erased: bool
+
+
+class CandidateCard(BaseModel):
+    """A person whose voice was compared; `score` is the cosine."""
+
+    id: str
+    name: str
+    score: float
+
+
+class IdentityCard(BaseModel):
+    """Whose voice it is: certain (`auto`), perhaps (`suggest`), or `unknown`; `margin` is how far the second one is."""
+
+    tier: Literal["auto", "suggest", "unknown"]
+    id: str | None
+    name: str | None
+    score: float | None
+    margin: float | None
+    candidates: list[CandidateCard]
+
+
+router = APIRouter(tags=["People"])
+
+
+@router.get("/api/speakers", summary="Everybody who is known", responses=ERRORS)
+def everybody(request: Request) -> PersonCards:
+    """All people with their voices, by name."""
+    return PersonCards(people=[_card(found) for found in house.of(request).people.all()])
+
+
+@router.post(
+    "/api/speakers",
+    status_code=201,
+    summary="Learn a person's voice",
+    openapi_extra=form_document(EnrolForm),
+    responses=HEARING,
+)
+async def enrol(request: Request) -> PersonCard:
+    """Make a person from a name and a clip. More clips go to `/api/speakers/{id}/voices`."""
+    home = house.of(request)
+    async with home.form(request) as upload:
+        form = Form(upload.fields)
+        name, another = form.one("name"), form.flag("another")
+        if name is None:
+            raise BadInput("the form has no field 'name'", param="name")
+        voice = await _voiceprint(request, home, upload, form)
+        return _card(await in_thread(partial(home.people.enrol, name, [voice], another=another)))
+
+
+@router.post(
+    "/api/speakers/identify",
+    summary="Who speaks in a clip",
+    openapi_extra=form_document(ClipForm),
+    responses=HEARING,
+)
+async def identify(request: Request) -> IdentityCard:
+    """Compare the voice in a clip with everybody's. Nothing is kept."""
+    home = house.of(request)
+    async with home.form(request) as upload:
+        voice = await _voiceprint(request, home, upload, Form(upload.fields))
+    everyone = await in_thread(home.people.all)
+    found = likeness.identify(voice.embedding, voice.model, everyone)
+    return IdentityCard.model_validate(likeness.described(found))
+
+
+@router.post("/api/speakers/merge", summary="Two people are one", responses=ERRORS)
+def merge(request: Request, told: Merging) -> PersonCard:
+    """The voices of `id` go to `into`, and the id leads there from now on. Splitting takes it back."""
+    return _card(house.of(request).people.merge(told.id, told.into))
+
+
+@router.post("/api/speakers/split", status_code=201, summary="One person is two", responses=ERRORS)
+def split(request: Request, told: Splitting) -> PersonCard:
+    """Some voices go to a new person, who is answered."""
+    return _card(house.of(request).people.split(told.id, told.voices, told.name))
+
+
+@router.get("/api/speakers/{ident}", summary="One person", responses=ERRORS)
+def one(request: Request, ident: str) -> PersonCard:
+    """One person by id, or by an id that was merged into theirs."""
+    return _card(house.of(request).people.one(ident))
+
+
+@router.patch("/api/speakers/{ident}", summary="Call a person something else", responses=ERRORS)
+def rename(request: Request, ident: str, told: Renaming) -> PersonCard:
+    """The id stays, so the new name reaches old transcripts."""
+    return _card(house.of(request).people.rename(ident, told.name))
+
+
+@router.delete("/api/speakers/{ident}", summary="Forget a person for good", responses=ERRORS)
+def forget(request: Request, ident: str) -> Forgotten:
+    """Name, voices and ids are erased from the database's files. This can't be undone."""
+    return Forgotten(id=ident, erased=house.of(request).people.forget(ident))
+
+
+@router.post(
+    "/api/speakers/{ident}/voices",
+    status_code=201,
+    summary="Another clip of a person",
+    openapi_extra=form_document(ClipForm),
+    responses=HEARING,
+)
+async def add(request: Request, ident: str) -> PersonCard:
+    """Add the voice in a clip to a person."""
+    home = house.of(request)
+    await in_thread(partial(home.people.one, ident))
+    async with home.form(request) as upload:
+        voice = await _voiceprint(request, home, upload, Form(upload.fields))
+        return _card(await in_thread(partial(home.people.add, ident, [voice])))
+
+
+async def _voiceprint(request: Request, home: House, upload: Upload, form: Form) -> Voiceprint:
+    """The voice in an upload whose fields were all read. Raises BadInput for others, and what `reference` raises."""
+    if left := form.left_over():
+        raise BadInput(f"this form has no field {left[0]!r}", param=left[0])
+    heard = partial(reference.voiceprint, upload.recording(), home.kit, "upload")
+    return await house.while_there(request, in_thread(heard))
+
+
+def _card(found: Person) -> PersonCard:
+    return PersonCard.model_validate(person.described(found))
