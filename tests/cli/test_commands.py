@@ -13,7 +13,7 @@ from earwitness.cli import app, exits
 from earwitness.cli.times import seconds
 from earwitness.errors import EarwitnessError
 
-COMMANDS = ("transcribe", "serve", "demo", "doctor", "models")
+COMMANDS = ("transcribe", "serve", "demo", "doctor", "models", "speakers")
 
 
 def run(*words: str) -> str:

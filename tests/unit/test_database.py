@@ -6,18 +6,19 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from earwitness.archive import database
 from earwitness.archive.database import MIGRATIONS, Database
 from earwitness.archive.people import People
-from earwitness.archive.schema import HEAD, Tables
+from earwitness.archive.schema import HEAD, PersonRow, Tables
 from earwitness.errors import Busy, StorageFailed
 from support.voices import heard
 
@@ -68,7 +69,7 @@ def test_it_is_for_its_owner_alone(file: Path) -> None:
 # ── migrations ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_migrations_lead_to_the_tables_that_are_described(file: Path) -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [HEAD]
-    with Database(file).reading() as connection:
+    with closing(Database(file)) as found, found.reading() as connection:
         assert connection is not None
         assert compare_metadata(MigrationContext.configure(connection), Tables.metadata) == []
 
@@ -105,6 +106,26 @@ def test_many_that_open_it_at_once_make_it_once(tmp_path: Path) -> None:
     assert len(set(ids)) == 12
     people.close()
     assert sound(tmp_path / "archive.db")
+
+
+def test_threads_may_make_many_at_once(tmp_path: Path) -> None:
+    """Alembic's globals are shared by all threads of a process; without a lock this crashed the interpreter."""
+    made = list[Path]()
+
+    def work(n: int) -> None:
+        with closing(Database(tmp_path / str(n) / "archive.db")) as found, found.writing() as connection:
+            connection.execute(insert(PersonRow).values(id=f"p_{n}", name="Anna", created_s=0.0))
+        made.append(tmp_path / str(n) / "archive.db")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 8
+    for file in made:
+        with closing(People(file)) as people:
+            assert [f"p_{file.parent.name}"] == [p.id for p in people.all()]
 
 
 def test_threads_share_one(tmp_path: Path) -> None:

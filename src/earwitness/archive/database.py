@@ -21,6 +21,9 @@ from earwitness.errors import StorageFailed
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+ALEMBIC = threading.Lock()
+"""Held while migrations run: Alembic keeps the connection at hand in globals, so two threads would mix theirs up."""
+
 
 class Database:
     """The database in a file. Raises StorageFailed and Busy from whatever touches it."""
@@ -120,4 +123,5 @@ def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with ALEMBIC:
+        command.upgrade(config, "head")

@@ -53,10 +53,14 @@ def engine(file: Path) -> Engine:
     @event.listens_for(made, "connect")
     def _connected(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # we begin transactions; sqlite3 would leave tables out of them
-        cursor = connection.cursor()
-        for pragma in SETUP:
-            cursor.execute(pragma)
-        cursor.close()
+        try:
+            cursor = connection.cursor()
+            for pragma in SETUP:
+                cursor.execute(pragma)
+            cursor.close()
+        except BaseException:  # the pool does not know the connection yet and would leave it open
+            connection.close()
+            raise
 
     @event.listens_for(made, "begin")
     def _begun(connection: Connection) -> None:
