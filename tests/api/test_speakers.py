@@ -13,8 +13,8 @@ from earwitness.archive.person import Voiceprint
 from earwitness.audio.container import Source
 from earwitness.kit import Kit
 from support import sounds
+from support.colours import KitOfColours, spoken
 from support.server import running
-from support.voices import KitOfColours, spoken
 
 URL = "/api/speakers"
 

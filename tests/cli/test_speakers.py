@@ -11,7 +11,7 @@ from earwitness.archive.people import People
 from earwitness.cli import app
 from earwitness.errors import EarwitnessError
 from support import sounds
-from support.voices import KitOfColours, spoken
+from support.colours import KitOfColours, spoken
 
 
 @pytest.fixture(autouse=True)

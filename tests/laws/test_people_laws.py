@@ -14,7 +14,7 @@ from typing_extensions import override
 from earwitness.archive.people import People
 from earwitness.archive.person import Person
 from earwitness.errors import BadInput, NotFound
-from support.voices import heard
+from support.colours import heard
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=20)
 

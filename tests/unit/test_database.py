@@ -20,14 +20,14 @@ from earwitness.archive.database import MIGRATIONS, Database
 from earwitness.archive.people import People
 from earwitness.archive.schema import HEAD, PersonRow, Tables
 from earwitness.errors import Busy, StorageFailed
-from support.voices import heard
+from support.colours import heard
 
 ENROL = """
 import sys
 sys.path.insert(0, sys.argv[3])
 from pathlib import Path
 from earwitness.archive.people import People
-from support.voices import heard
+from support.colours import heard
 people = People(Path(sys.argv[1]))
 for i in range(int(sys.argv[2])):
     print(people.enrol(f"Somebody {i}", [heard(i), heard(i + 1)], another=True).id, flush=True)

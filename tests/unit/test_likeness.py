@@ -9,7 +9,7 @@ from earwitness.archive.likeness import TIERS, Candidate, judged
 from earwitness.archive.person import Person, Voice, Voiceprint
 from earwitness.errors import BadInput
 from earwitness.types import Speaker
-from support.voices import MODEL, heard, near
+from support.colours import MODEL, heard, near
 
 
 def person(ident: str, *voices: Voiceprint, merged: tuple[str, ...] = ()) -> Person:

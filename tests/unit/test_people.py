@@ -10,7 +10,7 @@ import pytest
 from earwitness.archive.people import People
 from earwitness.archive.person import Voiceprint
 from earwitness.errors import BadInput, NotFound
-from support.voices import heard
+from support.colours import heard
 
 
 @pytest.fixture

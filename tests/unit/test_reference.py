@@ -11,7 +11,7 @@ from earwitness.kit import Kit
 from earwitness.parts import Diarizer
 from earwitness.types import Audio
 from support import sounds, whisper
-from support.voices import MODEL, Colours
+from support.colours import MODEL, Colours
 
 CLIP = whisper.RECORDINGS / "12_en_three_sentences.wav"
 
