@@ -1,27 +1,30 @@
 """A recording becomes a transcript, in bounded memory, however long it is.
 
 `run` reads like a table of contents: decode, find speech, recognise, judge, put together. The parts are in `audio` and
-`stages`; the model comes from the kit.
+`stages`; the model comes from the kit. `speakers` does it without the words: who spoke when.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 
 from earwitness.__about__ import __version__
 from earwitness.audio import decode, timebase
-from earwitness.audio.container import Source
+from earwitness.audio.container import Source, opened
 from earwitness.audio.decode import Report
 from earwitness.engines import honour
-from earwitness.errors import ForeignSpeech
+from earwitness.errors import BadInput, ForeignSpeech, Unsupported
 from earwitness.kit import Kit
 from earwitness.models.lane import Urgency
+from earwitness.parts import Crowd, Hearing
 from earwitness.stages import speech
-from earwitness.stages.recipe import Recipe
-from earwitness.stages.recognise import edges_s, recognise
-from earwitness.types import Audio, Notice, Plan, Provenance, Segment, Suppressed, Transcript
+from earwitness.stages.attribute import attribute, by_channel, name_known
+from earwitness.stages.recipe import CHANNELS, Diarizing, Recipe
+from earwitness.stages.recognise import Recognised, edges_s, recognise
+from earwitness.types import Audio, Diarization, Notice, Plan, Provenance, Segment, Suppressed, Transcript
 
 LEAST_REFUSED_S = 1.5
 """Foreign speech must be this long before a recording is refused for it."""
@@ -79,6 +82,7 @@ class Gathering:
     segments: tuple[Segment, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     done_s: float = 0.0
+    diarization: Diarization | None = None
 
     @property
     def end_s(self) -> float:
@@ -88,6 +92,7 @@ class Gathering:
 
     def transcript(self, *, complete: bool) -> Transcript:
         """The transcript of what is finished."""
+        who = self.diarization or Diarization()
         return Transcript(
             segments=self.segments,
             duration_s=self.end_s if complete else self.done_s,
@@ -101,11 +106,41 @@ class Gathering:
                 recipe=self.recipe.as_json(),
                 source=self.report.info,
                 not_honoured=self.not_honoured,
-                notices=(*_fallen(self.plan), *self.report.notices, *_notices(self.suppressed)),
+                notices=(
+                    *_fallen(self.plan),
+                    *self.report.notices,
+                    *_notices(self.suppressed),
+                    *self._about_speakers(),
+                ),
+                methods={"speakers": who.method} if self.diarization else {},
             ),
             suppressed=self.suppressed,
             complete=complete,
+            turns=who.turns,
+            speakers=who.speakers,
         )
+
+    def take(self, found: Recognised) -> tuple[Segment, ...]:
+        """Add what came of a stretch; its segments, with the decoder's steps only where they are asked for."""
+        keep = self.recipe.ask.logprobs
+        fresh = found.segments if keep else tuple(replace(s, tokens=()) for s in found.segments)
+        self.segments += fresh
+        self.suppressed += found.suppressed
+        self.done_s = timebase.seconds(found.done)
+        return fresh
+
+    def name(self, found: Diarization) -> Diarization:
+        """Take over who spoke when, with the names of known voices; the voices only where they are to be kept."""
+        how = self.recipe.diarizing or Diarizing()
+        found = name_known(found, how.known) if how.known else found
+        kept = found.speakers if how.voices else tuple(replace(s, voice=()) for s in found.speakers)
+        self.diarization = replace(found, speakers=kept)
+        return self.diarization
+
+    def _about_speakers(self) -> tuple[Notice, ...]:
+        if self.diarization is None and self.recipe.diarizing is not None:
+            return (Notice("speakers_left_out", "the work was stopped before the speakers were told apart"),)
+        return self.diarization.notices if self.diarization else ()
 
 
 def run(
@@ -127,15 +162,20 @@ def run(
         kit: the models to do it with.
         urgency: deadline class in the lane.
         on_progress: called after each stretch and at the end of the recording, in this thread.
-        on_segments: called with new segments in the order of the recording, in this thread.
+        on_segments: called with new segments in order, in this thread; at the end where speakers are told apart.
         stop: ends the run early; the transcript is then marked as not complete.
         gathering: filled along the way, so that a caller who is interrupted still has what was finished.
 
     Raises:
         ForeignSpeech: all speech found is in a language the model does not know, or too unclear.
+        BadInput: the speakers are to be told apart by channel, and there is only one, or something else is asked too.
         EarwitnessError: whatever decoding, loading or recognising raises.
     """
     gathered = gathering or Gathering(recipe, Report())
+    if recipe.diarizing is not None and recipe.diarizing.part == CHANNELS:
+        alone = partial(run, source, kit=kit, urgency=urgency, stop=stop)
+        return _each_channel(source, gathered, alone, on_progress, on_segments)
+    hearing = kit.diarizer(recipe.diarizing.part).begin() if recipe.diarizing else None
     started = time.monotonic()
     with kit.lane(recipe.model) as (plan, lane), lane.seat(urgency=urgency) as seat:
         gathered.plan = plan
@@ -143,13 +183,10 @@ def run(
         blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
         room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s)
         how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
-        stretches = speech.stretches(_until(blocks, stop), kit.vad, how)
+        stretches = speech.stretches(_overheard(_until(blocks, stop), hearing), kit.vad, how)
         for found in recognise(stretches, seat.submit, ask, lane.can, recipe.guarding):
-            fresh = found.segments if ask.logprobs else tuple(replace(s, tokens=()) for s in found.segments)
-            gathered.segments += fresh
-            gathered.suppressed += found.suppressed
-            gathered.done_s = timebase.seconds(found.done)
-            if fresh and on_segments:
+            fresh = gathered.take(found)
+            if fresh and on_segments and not hearing:
                 on_segments(fresh)
             if on_progress:
                 on_progress(_progress(gathered, recipe, started))
@@ -160,7 +197,111 @@ def run(
         if on_progress:
             on_progress(_progress(gathered, recipe, started))
         _refuse_foreign(gathered)
+        if hearing and recipe.diarizing:
+            who = gathered.name(hearing.tell(recipe.diarizing.crowd))
+            gathered.segments = attribute(gathered.segments, who)
+            if gathered.segments and on_segments:
+                on_segments(gathered.segments)
     return gathered.transcript(complete=not stop)
+
+
+def speakers(
+    source: Source,
+    recipe: Recipe,
+    kit: Kit,
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    stop: Stop | None = None,
+) -> Transcript:
+    """Who spoke when in a recording, without the words.
+
+    The segments of the answer are the turns of which there is one at any time, their text is empty.
+
+    Raises:
+        Unsupported: the speakers are to be told apart by channel, which goes by the words.
+        EarwitnessError: whatever decoding or the part raises.
+    """
+    how = recipe.diarizing or Diarizing()
+    if how.part == CHANNELS:
+        raise Unsupported("speakers are told apart by channel only where the words are wanted too")
+    gathered = Gathering(replace(recipe, model="", diarizing=how), Report())
+    hearing, started = kit.diarizer(how.part).begin(), time.monotonic()
+    blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
+    for block in _overheard(_until(blocks, stop), hearing):
+        gathered.done_s = block.end_s
+        if on_progress:
+            on_progress(_progress(gathered, recipe, started))
+    if not stop:
+        who = gathered.name(hearing.tell(how.crowd))
+        gathered.segments = tuple(Segment(t.start_s, t.end_s, "", speaker=t.speaker) for t in who.exclusive)
+    return gathered.transcript(complete=not stop)
+
+
+def _each_channel(
+    source: Source,
+    gathered: Gathering,
+    alone: Callable[..., Transcript],
+    on_progress: Callable[[Progress], None] | None,
+    on_segments: Callable[[tuple[Segment, ...]], None] | None,
+) -> Transcript:
+    """Transcribe one channel after the other, and put them together by time; what was finished of all is kept."""
+    recipe, how = gathered.recipe, gathered.recipe.diarizing
+    if recipe.channel is not None or (how and (how.known or how.crowd != Crowd())):
+        raise BadInput(
+            "the speakers are those of the channels", remedy="Leave out their number, names, and the channel."
+        )
+    with opened(source) as (_, _, info):
+        count = info.channels
+    if count < 2:
+        raise BadInput(
+            "there is one channel, so speakers can't be told apart by channel",
+            remedy="Tell them apart by their voices.",
+        )
+    parts = [Gathering(replace(recipe, channel=n, diarizing=None), Report()) for n in range(count)]
+    began, foreign, ended = time.monotonic(), list[ForeignSpeech](), 0
+
+    def share(now: Progress) -> None:
+        if on_progress:
+            done_s = ((now.total_s or now.done_s) * ended + now.done_s) / count
+            on_progress(Progress(done_s, now.total_s, done_s / max(time.monotonic() - began, 1e-6)))
+
+    try:
+        for part in parts:
+            try:
+                if not alone(recipe=part.recipe, gathering=part, on_progress=share).complete:
+                    break
+            except ForeignSpeech as error:
+                foreign.append(error)
+                part.done_s = part.end_s
+            ended += 1
+    finally:
+        _put_together(gathered, parts, complete=ended == count)
+    if foreign and not gathered.segments:
+        raise foreign[0]
+    if gathered.segments and on_segments and ended == count:
+        on_segments(gathered.segments)
+    return gathered.transcript(complete=ended == count)
+
+
+def _put_together(gathered: Gathering, parts: Sequence[Gathering], *, complete: bool) -> None:
+    """What was gathered of each channel, up to where all of them are finished."""
+    first = parts[0]
+    gathered.plan, gathered.not_honoured = first.plan, first.not_honoured
+    gathered.report.info, gathered.report.decoded_s = first.report.info, max(p.report.decoded_s for p in parts)
+    for notice in (n for p in parts for n in p.report.notices):
+        gathered.report.note(notice.code, notice.message)
+    gathered.done_s = min(p.done_s for p in parts)
+    kept = [tuple(s for s in p.segments if complete or s.end_s <= gathered.done_s) for p in parts]
+    gathered.segments, found = by_channel(kept)
+    gathered.suppressed = tuple(sorted((s for p in parts for s in p.suppressed), key=lambda s: s.start_s))
+    gathered.name(found)
+
+
+def _overheard(blocks: Iterator[Audio], hearing: Hearing | None) -> Iterator[Audio]:
+    for block in blocks:
+        if hearing:
+            hearing.hear(block)
+        yield block
 
 
 def _language(segments: Sequence[Segment]) -> str | None:

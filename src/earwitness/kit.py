@@ -3,6 +3,7 @@
 `api` and `cli` build one and close it. This is where names from recipes become loaded things.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -38,6 +39,8 @@ from earwitness.plugins import ENGINES, PARTS, Found, Plugins
 from earwitness.types import Can, Machine, Plan
 
 VAD = "silero"
+DIARIZER = "community"
+"""What `auto` takes."""
 
 MODELS_SHARE = 0.6
 """Of the machine's memory, what models may take unless a setting says otherwise."""
@@ -72,6 +75,8 @@ class Kit:
             idle_s=settings.unload_after_s,
         )
         self.vad: Vad = self.parts.get(VAD).load()
+        self._diarizers = dict[str, Diarizer]()
+        self._loading_part = threading.Lock()
 
     def diarizer(self, name: str = "auto") -> Diarizer:
         """A diarizer by name, or the first that can be used here. Raises NotFound, Missing and EngineFailed."""
@@ -157,6 +162,20 @@ class Kit:
         """What a model can do, loaded if need be. Raises what `lane` raises."""
         with self.lane(model, guess=guess) as (_, lane):
             return lane.can
+
+    def diarizer(self, name: str) -> Diarizer:
+        """The part of that name that tells speakers apart, loaded once; `auto` is the embedded one.
+
+        Raises NotFound, BadInput for a part that does something else, Missing and EngineFailed.
+        """
+        name = DIARIZER if name == "auto" else name
+        with self._loading_part:
+            if name not in self._diarizers:
+                spec = self.parts.get(name)
+                if spec.does != "diarizer":
+                    raise BadInput(f"the part {name} tells no speakers apart; its job is {spec.does}")
+                self._diarizers[name] = spec.load()
+            return self._diarizers[name]
 
     def close(self) -> None:
         """Unload everything."""

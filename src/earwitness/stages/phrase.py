@@ -30,7 +30,7 @@ def split(segment: Segment, spans: tuple[Span, ...]) -> tuple[Segment, ...]:
         return (segment,)
     pieces = sentences(segment.text)
     bounds = _bounds([len(p) for p in pieces], spans)
-    tokens = _share_tokens(segment, pieces)
+    tokens = share_tokens(segment, pieces)
     found = []
     for piece, (start_s, end_s), (ids, steps, logprob) in zip(pieces, bounds, tokens, strict=True):
         found.append(
@@ -98,7 +98,7 @@ def _bounds(letters: list[int], spans: tuple[Span, ...]) -> list[tuple[float, fl
     return list(zip(starts, ends, strict=True))
 
 
-def _share_tokens(
+def share_tokens(
     segment: Segment, pieces: tuple[str, ...]
 ) -> list[tuple[tuple[int, ...], tuple[Token, ...], float | None]]:
     """The decoder's steps of each piece, by the letters they print."""

@@ -4,13 +4,16 @@ Made by the doors, read by `batch`, kept in the provenance. Knows nothing of mac
 """
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from earwitness.errors import BadInput
 from earwitness.parts import Crowd
 from earwitness.stages.guard import Guarding
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Json
+
+CHANNELS = "channels"
+"""The `part` of Diarizing for which each channel is one speaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Diarizing:
     """How speakers are told apart."""
 
     part: str = "auto"
-    """The part that does it; `auto` takes the embedded one."""
+    """The part that does it; `auto` takes the embedded one, and `channels` none: each channel is one speaker."""
     crowd: Crowd = field(default_factory=Crowd)
     known: tuple[Known, ...] = ()
     voices: bool = False
@@ -51,7 +54,7 @@ class Recipe:
     """The part that times words; `auto` takes the engine's own times, else a part's; None takes the engine's alone."""
 
     def as_json(self) -> dict[str, Json]:
-        """The recipe in plain values, for the provenance and for comparing requests."""
+        """The recipe in plain values, for the provenance; voices of known speakers only where voices are to be kept."""
 
         def plain(value: object) -> Json:
             if isinstance(value, dict):
@@ -64,7 +67,11 @@ class Recipe:
                 return value
             raise TypeError(f"no plain value: {value!r}")
 
-        found = plain(asdict(self))
+        who = self.diarizing
+        shown = self
+        if who is not None and not who.voices:
+            shown = replace(self, diarizing=replace(who, known=tuple(replace(k, voice=()) for k in who.known)))
+        found = plain(asdict(shown))
         assert isinstance(found, dict)
         return found
 
