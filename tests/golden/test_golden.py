@@ -4,13 +4,14 @@ After a wanted change of a format, write the files anew with `RENEW_GOLDEN=1 pyt
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from earwitness import export
 from earwitness.export import full
-from earwitness.types import Notice, Provenance, Segment, SourceInfo, Suppressed, Token, Transcript, Word
+from earwitness.types import Notice, Provenance, Segment, SourceInfo, Speaker, Suppressed, Token, Transcript, Turn, Word
 
 HERE = Path(__file__).parent
 TRANSCRIPT = Transcript(
@@ -68,19 +69,47 @@ TRANSCRIPT = Transcript(
 )
 
 
-@pytest.mark.parametrize("name", export.FORMATS)
-def test_a_format_is_written_as_ever(name: str) -> None:
-    path = HERE / f"kitchen.{export.find(name).extension}"
-    found = export.render(TRANSCRIPT, name)
+CONVERSATION = replace(
+    TRANSCRIPT,
+    segments=(
+        replace(TRANSCRIPT.segments[0], speaker="S1", words=tuple(
+            replace(w, speaker="S1") for w in TRANSCRIPT.segments[0].words
+        )),
+        Segment(2.2, 3.0, "I did, and I said it loud enough for the whole street to hear it.", "en", speaker="S2"),
+        Segment(3.0, 3.4, "Twice!", "en", speaker="S2"),
+        Segment(10.0, 10.5, "Hm.", "en"),
+        replace(TRANSCRIPT.segments[1], speaker="S1"),
+        replace(TRANSCRIPT.segments[2], speaker="S3"),
+    ),
+    turns=(
+        Turn(0.5, 2.1, "S1"), Turn(2.0, 3.5, "S2"), Turn(3661.5, 3668.8, "S1"), Turn(3669.0, 3669.2, "S3"),
+    ),
+    speakers=(
+        Speaker("S1", 8.9, 0.8, name="Nell & Co", person="p-17", voice=(0.6, 0.8)),
+        Speaker("S2", 1.5, 0.4),
+        Speaker("S3", 0.2),
+    ),
+    complete=True,
+)  # fmt: skip
+SCENES = {"kitchen": TRANSCRIPT, "conversation": CONVERSATION}
+NAMED = [(scene, name) for scene in SCENES for name in export.FORMATS]
+
+
+@pytest.mark.parametrize(("scene", "name"), NAMED)
+def test_a_format_is_written_as_ever(scene: str, name: str) -> None:
+    path = HERE / f"{scene}.{export.find(name).extension}"
+    found = export.render(SCENES[scene], name)
     if os.environ.get("RENEW_GOLDEN"):
         path.write_bytes(found.encode())
     assert found == path.read_bytes().decode()
 
 
-def test_the_golden_json_is_still_read() -> None:
-    assert full.loads((HERE / "kitchen.json").read_bytes().decode()) == TRANSCRIPT
+@pytest.mark.parametrize("scene", SCENES)
+def test_the_golden_json_is_still_read(scene: str) -> None:
+    assert full.loads((HERE / f"{scene}.json").read_bytes().decode()) == SCENES[scene]
 
 
-def test_every_golden_file_belongs_to_a_format() -> None:
-    expected = {f"kitchen.{f.extension}" for f in export.FORMATS.values()}
-    assert {p.name for p in HERE.glob("kitchen.*")} == expected
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_golden_file_belongs_to_a_format(scene: str) -> None:
+    expected = {f"{scene}.{f.extension}" for f in export.FORMATS.values()}
+    assert {p.name for p in HERE.glob(f"{scene}.*")} == expected

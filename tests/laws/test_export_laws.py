@@ -1,16 +1,21 @@
 """Laws of formats: our JSON comes back whole, and subtitles keep every word, their rules and the order of time."""
 
+import html
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema_rs
 import srt
+import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from openai.types.audio import TranscriptionDiarized
 
 from earwitness import export
-from earwitness.export import full, subtitles
-from earwitness.export.subtitles import Layout, cut
+from earwitness.export import diarized, full, labels, subtitles
+from earwitness.export.layout import Layout
+from earwitness.export.subtitles import cut
 from earwitness.types import (
     Json,
     Notice,
@@ -183,3 +188,79 @@ def test_line_formats_have_a_line_for_each_segment(transcript: Transcript) -> No
     count = len(transcript.segments)
     assert len(export.render(transcript, "txt").splitlines()) == count
     assert len(export.render(transcript, "tsv").splitlines()) == count + 1
+
+
+# ── with speakers ──
+NAMES = st.sampled_from([None, "Nell", "Nagg & Co <b>", "Anna  Livia\nP.", "a: b"])
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> Transcript:
+    """Segments said by some of three speakers, with names or without."""
+    plain = draw(spoken())
+    said = tuple(replace(s, speaker=draw(st.sampled_from([None, "S1", "S2", "S3"]))) for s in plain.segments)
+    turns = tuple(Turn(s.start_s, s.end_s, s.speaker) for s in said if s.speaker)
+    speakers = tuple(Speaker(f"S{n}", name=draw(NAMES)) for n in (1, 2))
+    return replace(plain, segments=said, turns=turns, speakers=speakers)
+
+
+@settings(deadline=None)
+@given(conversations(), LAYOUTS)
+def test_a_cue_is_said_by_one_speaker_and_no_word_is_lost(transcript: Transcript, layout: Layout) -> None:
+    cues = cut(transcript, layout)
+    shown = [(who, w) for cue in cues for who in [cue.speaker] for line in cue.lines for w in line.split()]
+    assert shown == [(s.speaker, w) for s in transcript.segments for w in s.text.split()]
+
+
+@settings(deadline=None)
+@given(conversations(), LAYOUTS)
+def test_subrip_names_a_speaker_where_they_change(transcript: Transcript, layout: Layout) -> None:
+    called, before = labels.names(transcript), None
+    for cue in cut(transcript, layout, named=True):
+        label = called[cue.speaker] if cue.speaker else labels.UNKNOWN
+        assert " ".join(cue.lines).startswith(f"{label}: ") == (cue.speaker != before) or "a: b" in label
+        before = cue.speaker
+
+
+@settings(deadline=None, max_examples=50)
+@given(conversations(), LAYOUTS)
+def test_webvtt_voices_are_read_back_by_another_parser(transcript: Transcript, layout: Layout) -> None:
+    called = labels.names(transcript)
+    found = webvtt.from_string(subtitles.vtt(transcript, layout)).captions
+    said = [html.unescape(c.voice) if c.voice else None for c in found]
+    assert said == [called[c.speaker] if c.speaker else None for c in cut(transcript, layout)]
+
+
+@settings(deadline=None, max_examples=50)
+@given(conversations())
+def test_lines_and_tables_name_who_speaks(transcript: Transcript) -> None:
+    called, apart = labels.names(transcript), labels.told_apart(transcript)
+    lines = export.render(transcript, "txt").splitlines()
+    rows = [row.split("\t") for row in export.render(transcript, "tsv").splitlines()]
+    assert rows[0][3:] == (["speaker"] if apart else [])
+    for segment, line, row in zip(transcript.segments, lines, rows[1:], strict=True):
+        who = called[segment.speaker] if segment.speaker else None
+        assert line == (f"{who or labels.UNKNOWN}: {segment.text}" if apart else segment.text)
+        assert row[2:] == ([segment.text, who or ""] if apart else [segment.text])
+
+
+@settings(deadline=None, max_examples=50)
+@given(conversations())
+def test_rttm_holds_every_turn_in_ten_fields(transcript: Transcript) -> None:
+    rows = [line.split() for line in export.render(transcript, "rttm").splitlines()]
+    assert len(rows) == len(transcript.turns)
+    for row, turn in zip(rows, transcript.turns, strict=True):
+        assert (len(row), row[0], row[2]) == (10, "SPEAKER", "1")
+        assert abs(float(row[3]) - turn.start_s) <= 0.001
+        assert abs(float(row[4]) - (turn.end_s - turn.start_s)) <= 0.001
+
+
+@settings(deadline=None, max_examples=50)
+@given(conversations())
+def test_openais_letters_are_each_one_speakers(transcript: Transcript) -> None:
+    called = labels.letters(transcript)
+    unnamed = [called[i] for i in called if not any(s.id == i and s.name for s in transcript.speakers)]
+    assert unnamed == list("ABC")[: len(unnamed)]
+    found = TranscriptionDiarized.model_validate(diarized.body(transcript), strict=True)
+    assert [s.text for s in found.segments] == [s.text for s in transcript.segments]
+    assert len({s.id for s in found.segments}) == len(found.segments)

@@ -6,7 +6,8 @@ import pytest
 import srt
 import webvtt
 
-from earwitness.export.subtitles import Cue, Layout, cut, timed_words
+from earwitness.export.layout import Layout
+from earwitness.export.subtitles import Cue, cut, timed_words
 from earwitness.export.subtitles import srt as to_srt
 from earwitness.export.subtitles import vtt as to_vtt
 from earwitness.types import Provenance, Segment, Transcript, Word

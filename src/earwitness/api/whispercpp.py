@@ -17,7 +17,7 @@ from earwitness.api.wishes import SHAPES, Form, Wishes
 from earwitness.engines import honour
 from earwitness.errors import Unsupported
 from earwitness.export import verbose
-from earwitness.export.subtitles import Layout
+from earwitness.export.layout import Layout
 from earwitness.stages.recipe import Recipe, language_code
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Json, Segment, Transcript

@@ -48,7 +48,7 @@ def transcribe(
     from earwitness.cli.work import Order, carry_out
     from earwitness.errors import BadInput
     from earwitness.export import find as find_format
-    from earwitness.export.subtitles import Layout
+    from earwitness.export.layout import Layout
     from earwitness.stages.guard import Guarding
     from earwitness.stages.recipe import Recipe, language_code
     from earwitness.types import Ask

@@ -20,7 +20,7 @@ from earwitness.cli.exits import INTERRUPTED, code_of, explain
 from earwitness.cli.paths import Recording
 from earwitness.errors import EarwitnessError
 from earwitness.export import Format
-from earwitness.export.subtitles import Layout
+from earwitness.export.layout import Layout
 from earwitness.kit import Kit
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Segment, Transcript

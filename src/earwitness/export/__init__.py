@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from earwitness.errors import BadInput
-from earwitness.export import full, plain, subtitles, verbose
-from earwitness.export.subtitles import Layout
+from earwitness.export import diarized, full, plain, subtitles, verbose
+from earwitness.export.layout import Layout
 from earwitness.types import Transcript
 
 
@@ -19,6 +19,8 @@ class Format:
     media_type: str
     render: Callable[[Transcript, Layout], str]
     about: str
+    speakers: bool = False
+    """Whether there is nothing to write without speakers."""
 
 
 def _plain(function: Callable[[Transcript], str]) -> Callable[[Transcript, Layout], str]:
@@ -46,6 +48,22 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
                 "text/tab-separated-values; charset=utf-8",
                 _plain(plain.tsv),
                 "a table: start, end, text",
+            ),
+            Format(
+                "rttm",
+                "rttm",
+                "text/plain; charset=utf-8",
+                plain.rttm,
+                "who spoke when, a turn a line",
+                speakers=True,
+            ),
+            Format(
+                "diarized_json",
+                "diarized.json",
+                "application/json",
+                _plain(diarized.dumps),
+                "OpenAI's `diarized_json`: who said what",
+                speakers=True,
             ),
         )
     }

@@ -3,7 +3,7 @@
 At most 42 characters a line and two lines a cue, read at no more than 20 characters a second where the pauses allow it,
 on screen for 5/6 to 7 seconds, never overlapping. Breaks fall after punctuation first, and never part an article or a
 preposition from its noun if that can be helped. Where a segment has no word times, words share its time by their
-letters.
+letters. A cue is said by one speaker: SubRip names them where they change, WebVTT in the voice of each cue.
 
 Source of the rules: the BBC and Netflix timed-text guides (42 characters, two lines, 5/6 s to 7 s, 20 characters a
 second).
@@ -12,9 +12,11 @@ second).
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from earwitness.audio import timebase
+from earwitness.export import labels
+from earwitness.export.layout import Layout
 from earwitness.types import Segment, Transcript, Word
 
 WEAK = frozenset(
@@ -27,29 +29,18 @@ WEAK = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How subtitles are broken."""
-
-    line_chars: int = 42
-    lines: int = 2
-    chars_per_s: float = 20.0
-    shortest_s: float = 5 / 6
-    longest_s: float = 7.0
-    gap_s: float = 0.08
-
-
-@dataclass(frozen=True, slots=True)
 class Cue:
-    """One subtitle: its times and its lines."""
+    """One subtitle: its times, its lines, and the id of who says it."""
 
     start_s: float
     end_s: float
     lines: tuple[str, ...]
+    speaker: str | None = None
 
 
 def srt(transcript: Transcript, layout: Layout) -> str:
     """SubRip; empty for a recording without speech."""
-    cues = enumerate(cut(transcript, layout), 1)
+    cues = enumerate(cut(transcript, layout, named=True), 1)
     return "".join(
         f"{n}\n{timebase.clock(c.start_s, mark=',')} --> {timebase.clock(c.end_s, mark=',')}\n{_joined(c)}\n\n"
         for n, c in cues
@@ -57,19 +48,32 @@ def srt(transcript: Transcript, layout: Layout) -> str:
 
 
 def vtt(transcript: Transcript, layout: Layout) -> str:
-    """WebVTT with its header; text is escaped."""
+    """WebVTT with its header; text and names are escaped."""
+    names = labels.names(transcript)
 
     def escaped(text: str) -> str:
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
+    def voice(cue: Cue) -> str:
+        return "" if cue.speaker is None else f"<v {escaped(names[cue.speaker])}>"
+
     cues = cut(transcript, layout)
-    body = (f"{timebase.clock(c.start_s)} --> {timebase.clock(c.end_s)}\n{escaped(_joined(c))}\n\n" for c in cues)
+    body = (
+        f"{timebase.clock(c.start_s)} --> {timebase.clock(c.end_s)}\n{voice(c)}{escaped(_joined(c))}\n\n" for c in cues
+    )
     return "WEBVTT\n\n" + "".join(body)
 
 
-def cut(transcript: Transcript, layout: Layout) -> list[Cue]:
-    """The cues of a transcript, in order, not overlapping."""
-    raw = [cue for segment in transcript.segments for cue in _cues(segment, layout)]
+def cut(transcript: Transcript, layout: Layout, *, named: bool = False) -> list[Cue]:
+    """The cues of a transcript, in order, not overlapping; with `named`, those where the speaker changes begin so."""
+    names, before, raw = labels.names(transcript), None, list[Cue]()
+    for segment in transcript.segments:
+        who, words = segment.speaker, timed_words(segment)
+        if named and who != before and words:
+            label = names[who] if who is not None else labels.UNKNOWN
+            words = (replace(words[0], text=f"{label}: {words[0].text}"), *words[1:])
+        before = who
+        raw += _cues(words, layout, who)
     found = []
     for i, cue in enumerate(raw):
         limit = raw[i + 1].start_s - layout.gap_s if i + 1 < len(raw) else transcript.duration_s
@@ -78,7 +82,7 @@ def cut(transcript: Transcript, layout: Layout) -> list[Cue]:
         end_s = max(cue.end_s, min(wanted, limit))
         if i + 1 < len(raw):
             end_s = min(end_s, max(raw[i + 1].start_s, cue.start_s))
-        found.append(Cue(cue.start_s, end_s, cue.lines))
+        found.append(replace(cue, end_s=end_s))
     return found
 
 
@@ -96,12 +100,11 @@ def timed_words(segment: Segment) -> tuple[Word, ...]:
     return tuple(words)
 
 
-def _cues(segment: Segment, layout: Layout) -> Iterator[Cue]:
-    words = timed_words(segment)
+def _cues(words: tuple[Word, ...], layout: Layout, who: str | None) -> Iterator[Cue]:
     first = 0
     for last in _breaks(words, layout):
         group = words[first:last]
-        yield Cue(group[0].start_s, group[-1].end_s, _lines([w.text for w in group], layout))
+        yield Cue(group[0].start_s, group[-1].end_s, _lines([w.text for w in group], layout), who)
         first = last
 
 

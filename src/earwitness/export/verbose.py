@@ -4,9 +4,11 @@ Source: the types of openai-python (TranscriptionVerbose, TranscriptionSegment, 
 """
 
 import json
+from collections.abc import Mapping
 
 from earwitness.audio import timebase
-from earwitness.types import Json, Segment, Transcript
+from earwitness.export import labels
+from earwitness.types import Json, Segment, Transcript, Word
 
 LANGUAGES = {
     "af": "afrikaans", "ar": "arabic", "be": "belarusian", "bg": "bulgarian", "bn": "bengali", "ca": "catalan",
@@ -31,14 +33,11 @@ def body(transcript: Transcript, *, words: bool = False, segments: bool = True) 
         "duration": round(transcript.duration_s, 3),
         "text": transcript.text,
     }
+    names = labels.names(transcript) if labels.told_apart(transcript) else {}
     if segments:
-        found["segments"] = [segment(i, s) for i, s in enumerate(transcript.segments)]
+        found["segments"] = [segment(i, s) | _speaker(s, names) for i, s in enumerate(transcript.segments)]
     if words:
-        found["words"] = [
-            {"word": w.text, "start": round(w.start_s, 3), "end": round(w.end_s, 3)}
-            for s in transcript.segments
-            for w in s.words
-        ]
+        found["words"] = [_word(w) | _speaker(w, names) for s in transcript.segments for w in s.words]
     found["usage"] = {"type": "duration", "seconds": round(transcript.duration_s)}
     return found
 
@@ -57,6 +56,15 @@ def segment(number: int, given: Segment) -> dict[str, Json]:
         "compression_ratio": round(given.compression_ratio, 4),
         "no_speech_prob": given.no_speech_prob if given.no_speech_prob is not None else 0.0,
     }
+
+
+def _word(given: Word) -> dict[str, Json]:
+    return {"word": given.text, "start": round(given.start_s, 3), "end": round(given.end_s, 3)}
+
+
+def _speaker(said: Segment | Word, names: Mapping[str, str]) -> dict[str, Json]:
+    """Our own field: who says it, null where nobody was found; left out where speakers were not told apart."""
+    return {"speaker": names.get(said.speaker or "")} if names else {}
 
 
 def language_name(transcript: Transcript) -> str:
