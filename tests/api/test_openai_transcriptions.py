@@ -203,8 +203,7 @@ def test_the_language_may_be_given(client: OpenAI, sample: Path) -> None:
         ({"languages": ["de", "fr"]}, "languages"),
         ({"language": "klingon!"}, "language"),
         ({"response_format": "docx"}, "response_format"),
-        ({"response_format": "diarized_json"}, "response_format"),
-        ({"known_speaker_names": ["a"], "known_speaker_references": ["data:"]}, "known_speaker_names"),
+        ({"response_format": "diarized_json", "known_speaker_names": ["a"]}, "known_speaker_references"),
         ({"timestamp_granularities": ["segment"]}, "timestamp_granularities"),
         ({"timestamp_granularities": ["syllable"], "response_format": "verbose_json"}, "timestamp_granularities"),
         ({"include": ["logprobs"], "response_format": "verbose_json"}, "include"),
@@ -260,7 +259,7 @@ def test_translation_has_no_language_field(client: OpenAI, sample: Path) -> None
 def test_the_models_and_their_aliases(client: OpenAI) -> None:
     names = [m.id for m in client.models.list()]
     assert names[0] == "moonshine-tiny-en"
-    assert {"whisper-1", "gpt-4o-transcribe", "default"} <= set(names)
+    assert {"whisper-1", "gpt-4o-transcribe", "gpt-4o-transcribe-diarize", "default"} <= set(names)
     assert "fake" not in names
     for name in names:
         assert client.models.retrieve(name).id == name

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,18 +12,19 @@ from fastapi import Request
 from structlog.typing import FilteringBoundLogger
 
 from earwitness import batch
-from earwitness.api.bridge import Run, Work, Works
+from earwitness.api.bridge import Run, Work, Works, in_thread
 from earwitness.api.loads import Loads
 from earwitness.api.uploads import Upload, received, received_raw
 from earwitness.archive.people import People
-from earwitness.audio.decode import Report
+from earwitness.api.wishes import LONGEST_REFERENCE_S, Reference
 from earwitness.config import Settings
-from earwitness.errors import Cancelled, EarwitnessError
+from earwitness.errors import BadInput, Cancelled, EarwitnessError
 from earwitness.kit import REST_S, Kit
 from earwitness.models.lane import Urgency
 from earwitness.models.pool import Change
 from earwitness.models.usage import Uses
-from earwitness.stages.recipe import Recipe
+from earwitness.stages.acquaint import acquaint
+from earwitness.stages.recipe import CHANNELS, Known, Recipe
 from earwitness.telemetry import Metrics
 from earwitness.types import Can, Segment, Transcript
 
@@ -112,28 +113,46 @@ class House:
         except EarwitnessError as error:
             self.log.warning("not saved", code=error.code, why=error.message, remedy=error.remedy)
 
-    def begin(self, upload: Upload, recipe: Recipe, caller: str) -> Work:
+    async def acquainted(self, recipe: Recipe, references: Sequence[Reference]) -> Recipe:
+        """The recipe with the voices of the known speakers. Raises BadInput for a clip that won't do."""
+        how = recipe.diarizing
+        if how is None or not references:
+            return recipe
+
+        def voices() -> tuple[Known, ...]:
+            diarizer = self.kit.diarizer(how.part if how.part != CHANNELS else "auto")
+            return tuple(acquaint(r.name, r.clip, diarizer, longest_s=LONGEST_REFERENCE_S) for r in references)
+
+        try:
+            return replace(recipe, diarizing=replace(how, known=await in_thread(voices)))
+        except BadInput as error:
+            error.param = "known_speaker_references"
+            raise
+
+    def begin(self, upload: Upload, recipe: Recipe, caller: str, *, words: bool = True) -> Work:
         """The work of an upload, its own or that of an identical one still running for the same caller.
 
-        Whoever gets it must watch it before the next await. Raises BadInput without a recording, and Busy.
+        Without `words` it is only told who spoke when. Whoever gets it must watch it before the next await. Raises
+        BadInput without a recording, and Busy.
         """
         path = upload.recording()
-        key = (upload.digest, caller, repr(recipe))
+        key = (upload.digest, caller, repr(recipe), words)
         upload.taken = True
-        work, shared = self.works.join(key, self._run(path, recipe), upload.close)
+        work, shared = self.works.join(key, self._run(path, recipe, words=words), upload.close)
         if shared:
             self.metrics.shared.inc()
         return work
 
-    def _run(self, path: Path, recipe: Recipe) -> Run:
+    def _run(self, path: Path, recipe: Recipe, *, words: bool) -> Run:
         def run(
             tell: Callable[[tuple[Segment, ...]], None],
             note: Callable[[batch.Progress], None],
             stop: batch.Stop,
         ) -> Transcript:
-            gathered = batch.Gathering(recipe, Report())
             began = time.monotonic()
             try:
+                if not words:
+                    return batch.speakers(path, recipe, self.kit, on_progress=note, stop=stop)
                 found = batch.run(
                     path,
                     recipe,
@@ -142,7 +161,6 @@ class House:
                     on_segments=tell,
                     on_progress=note,
                     stop=stop,
-                    gathering=gathered,
                 )
             except EarwitnessError as error:
                 self.metrics.failures.labels(error.code).inc()

@@ -27,7 +27,7 @@ from earwitness.api.schemas import (
 from earwitness.api.wishes import Wishes
 from earwitness.engines import honour
 from earwitness.errors import EarwitnessError, Unsupported
-from earwitness.export import verbose
+from earwitness.export import diarized, verbose
 from earwitness.models import catalog
 from earwitness.types import Can, Json, Segment, Token, Transcript
 
@@ -97,10 +97,11 @@ async def _answer(request: Request, parse: Callable[[Mapping[str, list[str]]], W
     async with home.form(request) as upload:
         wanted = parse(upload.fields)
         headers = _told(wanted, await home.can(wanted.recipe.model))
-        work = home.begin(upload, wanted.recipe, house.caller(request))
+        recipe = await home.acquainted(wanted.recipe, wanted.references)
+        work = home.begin(upload, recipe, house.caller(request))
         if not wanted.stream:
             return _shaped(await house.transcript(request, work), wanted, headers)
-        events = _events(work, wanted)
+        events = _said(work) if wanted.shape == wishes.DIARIZED else _events(work, wanted)
         first = await house.while_there(
             request, anext(events)
         )  # what fails before the first word has a status of its own
@@ -123,6 +124,8 @@ def _shaped(found: Transcript, wanted: Wishes, headers: dict[str, str]) -> Respo
     """The answer in the format asked for."""
     if wanted.shape == "verbose_json":
         return JSONResponse(verbose.body(found, words=wanted.words, segments=wanted.segments), headers=headers)
+    if wanted.shape == wishes.DIARIZED:
+        return JSONResponse(diarized.body(found), headers=headers)
     if wanted.shape == "json":
         return JSONResponse(_json(found, wanted), headers=headers)
     if wanted.shape == "text":
@@ -171,6 +174,20 @@ async def _events(work: Work, wanted: Wishes) -> AsyncGenerator[str, None]:
             return
     done: dict[str, Json] = {"type": "transcript.text.done", "text": text, "languages": _languages(given)}
     yield _event(done | ({"logprobs": steps} if wanted.recipe.ask.logprobs else {}))
+
+
+async def _said(work: Work) -> AsyncGenerator[str, None]:
+    """Who said what as server-sent events: each segment as a delta and as a whole, then the text.
+
+    They come together, when the recording is finished: who speaks is only known then. Raises the run's error.
+    """
+    with work.watched():
+        found = await work.transcript()
+    for number, segment in enumerate(diarized.segments(found)):
+        delta = f" {segment['text']}" if number else segment["text"]
+        yield _event({"type": "transcript.text.delta", "delta": delta, "segment_id": segment["id"]})
+        yield _event(segment)
+    yield _event({"type": "transcript.text.done", "text": found.text, "languages": _languages(found.segments)})
 
 
 async def _after(first: str, rest: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:

@@ -8,13 +8,40 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from earwitness.hardware.power import Power
+from earwitness.parts import MOST_SPEAKERS
 from earwitness.types import Device, DeviceReading, Note, Plan, Readings, Task
 
+SPEAKERS = "Our own: `channels` takes each channel for one speaker, `auto` tells them apart by their voices."
 FILE = {"type": "string", "format": "binary"}
 
 
-class TranslationForm(BaseModel):
-    """`POST /v1/audio/translations`: speech in any language the model knows becomes English text."""
+class SpeakersForm(BaseModel):
+    """How speakers are told apart, wherever they are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    speakers: Annotated[Literal["auto", "channels"], Field(description=SPEAKERS)] = "auto"
+    num_speakers: Annotated[int | None, Field(ge=0, le=MOST_SPEAKERS, description="Our own: how many there are.")] = (
+        None
+    )
+    min_speakers: Annotated[int | None, Field(ge=0, le=MOST_SPEAKERS)] = None
+    max_speakers: Annotated[int | None, Field(ge=0, le=MOST_SPEAKERS)] = None
+    known_speaker_names: Annotated[
+        list[str] | None,
+        Field(alias="known_speaker_names[]", description="Names of speakers by their references.", max_length=16),
+    ] = None
+    known_speaker_references: Annotated[
+        list[str] | None,
+        Field(
+            alias="known_speaker_references[]",
+            description="Data URLs, each with 2 to 10 s of one speaker alone.",
+            max_length=16,
+        ),
+    ] = None
+
+
+class RecordingForm(BaseModel):
+    """What both forms of OpenAI's door have."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -27,9 +54,6 @@ class TranslationForm(BaseModel):
         Field(description="Name or alias of a model; `GET /v1/models` lists them.", examples=["whisper-1"]),
     ]
     prompt: Annotated[str | None, Field(description="A hint at style or names; not every engine heeds it.")] = None
-    response_format: Annotated[
-        Literal["json", "text", "srt", "verbose_json", "vtt"], Field(description="The shape of the answer.")
-    ] = "json"
     temperature: Annotated[float, Field(ge=0, le=1, description="Sampling; above 0 a hint.")] = 0.0
     language_gate: Annotated[
         Literal["on", "off"],
@@ -37,7 +61,15 @@ class TranslationForm(BaseModel):
     ] = "on"
 
 
-class TranscriptionForm(TranslationForm):
+class TranslationForm(RecordingForm):
+    """`POST /v1/audio/translations`: speech in any language the model knows becomes English text."""
+
+    response_format: Annotated[
+        Literal["json", "text", "srt", "verbose_json", "vtt"], Field(description="The shape of the answer.")
+    ] = "json"
+
+
+class TranscriptionForm(RecordingForm, SpeakersForm):
     """`POST /v1/audio/transcriptions`: speech becomes text in its own language."""
 
     language: Annotated[str | None, Field(description="ISO 639-1 code of the speech.", examples=["en"])] = None
@@ -65,6 +97,29 @@ class TranscriptionForm(TranslationForm):
         ),
     ] = None
     stream: Annotated[bool, Field(description="Send the text as it comes, as server-sent events.")] = False
+    response_format: Annotated[
+        Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"],
+        Field(description="The shape of the answer; `diarized_json` tells speakers apart."),
+    ] = "json"
+
+
+class DiarizedForm(SpeakersForm):
+    """`POST /transcribe/diarized` and `/transcribe/enhanced`: a form, or the recording with these in the address."""
+
+    file: Annotated[str, Field(json_schema_extra=FILE, description="The recording.")]
+    model: Annotated[str, Field(description="Name or alias of a model.")] = "default"
+    language: Annotated[str | None, Field(description="ISO 639-1 code of the speech.")] = None
+    response_format: Annotated[
+        Literal["json", "txt", "srt", "vtt", "verbose_json", "tsv", "rttm", "diarized_json"],
+        Field(description="The format of the answer; `json` is our own."),
+    ] = "json"
+
+
+class DiarizationForm(SpeakersForm):
+    """`POST /v1/audio/diarization`."""
+
+    file: Annotated[str, Field(json_schema_extra=FILE, description="The recording.")]
+    response_format: Annotated[Literal["json", "rttm"], Field(description="The shape of the answer.")] = "json"
 
 
 class InferenceForm(BaseModel):
@@ -79,6 +134,8 @@ class InferenceForm(BaseModel):
     offset_t: Annotated[int, Field(ge=0, description="Start at this millisecond.")] = 0
     duration: Annotated[int, Field(ge=0, description="Take this many milliseconds; 0 takes all.")] = 0
     vad_threshold: Annotated[float | None, Field(gt=0, lt=1)] = None
+    diarize: Annotated[bool, Field(description="Tell speakers apart, by their voices.")] = False
+    tinydiarize: Annotated[bool, Field(description="The same.")] = False
     max_len: Annotated[int, Field(ge=0, description="Characters of a subtitle line; 0 for the usual 42.")] = 0
 
 
@@ -201,6 +258,43 @@ class DeviceInfo(BaseModel):
     choices: list[Choice]
     loaded: list[LoadedModel]
     loading: list[LoadingModel]
+
+
+class TurnOf(BaseModel):
+    """One turn; times in seconds."""
+
+    start: float
+    end: float
+    speaker: str
+
+
+class SpeakerOf(BaseModel):
+    """One speaker: `speaker` is the name, or the id where there is none."""
+
+    id: str
+    speaker: str
+    speech_s: float
+    confidence: float | None
+
+
+class NoticeOf(BaseModel):
+    """Something the reader should know."""
+
+    code: str
+    message: str
+
+
+class TurnList(BaseModel):
+    """Who spoke when. `segments` overlap where people do; of `exclusive` there is one at any time."""
+
+    task: Literal["diarize"] = "diarize"
+    duration: float
+    num_speakers: int
+    segments: list[TurnOf]
+    exclusive: list[TurnOf]
+    speakers: list[SpeakerOf]
+    method: str
+    notices: list[NoticeOf]
 
 
 class ErrorDetail(BaseModel):

@@ -1,5 +1,7 @@
 """whisper.cpp's door: `POST /inference`, as its server's clients send it.
 
+Its `diarize` compares the loudness of two channels; here it tells speakers apart by their voices, in any recording.
+
 Its decoder's knobs (beams, thresholds, context sizes) have no meaning here and are named in
 `x-earwitness-not-honoured`. Errors are `{"error": "…"}` with a true status. Source: whisper.cpp, examples/server.
 """
@@ -15,10 +17,9 @@ from earwitness.api import house
 from earwitness.api.schemas import InferenceForm, PlainError, form_document
 from earwitness.api.wishes import SHAPES, Form, Wishes
 from earwitness.engines import honour
-from earwitness.errors import Unsupported
-from earwitness.export import verbose
+from earwitness.export import labels, verbose
 from earwitness.export.layout import Layout
-from earwitness.stages.recipe import Recipe, language_code
+from earwitness.stages.recipe import Diarizing, Recipe, language_code
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Json, Segment, Transcript
 
@@ -44,13 +45,11 @@ async def inference(request: Request) -> Response:
 
 
 def wishes(fields: Mapping[str, list[str]]) -> tuple[Wishes, Layout]:
-    """The wishes of the form. Raises BadInput and Unsupported."""
+    """The wishes of the form. Raises BadInput."""
     form = Form(fields)
     shape = form.choice("response_format", SHAPES, "json")
     language = form.one("language")
-    for name in ("diarize", "tinydiarize"):
-        if form.flag(name):
-            raise Unsupported("speakers are not told apart by this version", param=name)
+    apart = [form.flag(name) for name in ("diarize", "tinydiarize")]
     words = form.flag("token_timestamps")
     ask = Ask(
         language=None if language in {None, "auto"} else language_code(language),
@@ -68,6 +67,8 @@ def wishes(fields: Mapping[str, list[str]]) -> tuple[Wishes, Layout]:
         from_s=start_ms / 1000,
         to_s=(start_ms + length_ms) / 1000 if length_ms else None,
         listening=replace(Listening(), threshold=threshold) if threshold else Listening(),
+        diarizing=Diarizing() if any(apart) else None,
+        aligner="auto" if any(apart) else None,
     )
     form.flag("no_timestamps")  # times are always found; json and text do not show them
     layout = Layout(line_chars=width) if width else Layout()
@@ -86,7 +87,8 @@ def _shaped(found: Transcript, wanted: Wishes, layout: Layout, headers: dict[str
 
 
 def _lines(found: Transcript) -> str:
-    return "".join(f"{s.text}\n" for s in found.segments)
+    """The text, with speakers where they were told apart."""
+    return export.render(found, "txt") if labels.told_apart(found) else "".join(f"{s.text}\n" for s in found.segments)
 
 
 def _verbose(found: Transcript) -> dict[str, Json]:
@@ -97,15 +99,16 @@ def _verbose(found: Transcript) -> dict[str, Json]:
         "duration": round(found.duration_s, 3),
         "text": _lines(found),
         "detected_language": name,
-        "segments": [_segment(i, s) for i, s in enumerate(found.segments)],
+        "segments": [_segment(i, s, labels.names(found)) for i, s in enumerate(found.segments)],
     }
 
 
-def _segment(number: int, given: Segment) -> dict[str, Json]:
+def _segment(number: int, given: Segment, names: Mapping[str, str]) -> dict[str, Json]:
     kept = ("id", "text", "start", "end", "tokens", "temperature", "avg_logprob", "no_speech_prob")
     whole = verbose.segment(number, given)
     words: list[Json] = [
         {"word": w.text, "start": round(w.start_s, 3), "end": round(w.end_s, 3), "probability": w.confidence}
         for w in given.words
     ]
-    return {k: whole[k] for k in kept} | {"words": words}
+    who: dict[str, Json] = {"speaker": names.get(given.speaker or "", "?")} if names else {}
+    return {k: whole[k] for k in kept} | {"words": words} | who

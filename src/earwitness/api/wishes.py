@@ -4,27 +4,42 @@ A field that is not understood is an error; one that nobody knows is reported as
 openai-python (TranscriptionCreateParams, TranslationCreateParams).
 """
 
+import base64
+import binascii
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
+from urllib.parse import unquote_to_bytes
 
-from earwitness.errors import BadInput, Unsupported
+from earwitness.errors import BadInput
+from earwitness.parts import MOST_SPEAKERS, Crowd
 from earwitness.stages.guard import Guarding
-from earwitness.stages.recipe import Recipe, language_code
+from earwitness.stages.recipe import CHANNELS, Diarizing, Recipe, language_code
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Task
 
 Shape = Literal["json", "text", "srt", "verbose_json", "vtt"]
 SHAPES: tuple[str, ...] = get_args(Shape)
-LATER = {
-    "diarized_json": "speakers are not told apart by this version",
-    "known_speaker_names": "speakers are not told apart by this version",
-    "known_speaker_references": "speakers are not told apart by this version",
-}
-STREAMED = ("json", "text")
+DIARIZED = "diarized_json"
+STREAMED = ("json", "text", DIARIZED)
+WITHOUT_SPEAKERS = ("json", "text")
+"""Shapes in which speakers do not show."""
+
+SPEAKER_FIELDS = (
+    "speakers", "num_speakers", "min_speakers", "max_speakers", "known_speaker_names", "known_speaker_references"
+)  # fmt: skip
+MOST_KNOWN, LONGEST_REFERENCE_S = 16, 10.0
 TRUE, FALSE = ("true", "1", "yes", "y", "on"), ("false", "0", "no", "n", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A speaker that the client knows: a name, and a recording of their voice as it came."""
+
+    name: str
+    clip: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,7 @@ class Wishes:
     segments: bool = True
     unknown: tuple[str, ...] = ()
     """Fields and values that have no effect here; told to the client."""
+    references: tuple[Reference, ...] = ()
 
 
 class Form:
@@ -84,6 +100,17 @@ class Form:
             raise BadInput(f"{name} is {value[:40]!r}, and a number from {low:g} to {high:g} is expected", param=name)
         return number
 
+    def whole(self, name: str, low: int, high: int) -> int | None:
+        """A whole number within limits, or None. Raises BadInput for anything else."""
+        number = self.number(name, low, high)
+        if number is not None and not number.is_integer():
+            raise BadInput(f"{name} is {number:g}, and a whole number is expected", param=name)
+        return None if number is None else int(number)
+
+    def has(self, names: Iterable[str]) -> bool:
+        """Whether any of these fields is still to be read."""
+        return any(name in self._fields for name in names)
+
     def choice(self, name: str, options: tuple[str, ...], default: str) -> str:
         """One of some words. Raises BadInput for another."""
         value = self.one(name) or default
@@ -103,9 +130,9 @@ class Form:
 
 
 def transcription(fields: Mapping[str, list[str]]) -> Wishes:
-    """The wishes of `POST /v1/audio/transcriptions`. Raises BadInput and Unsupported."""
+    """The wishes of `POST /v1/audio/transcriptions`. Raises BadInput."""
     form = Form(fields)
-    wishes = _common(form, "transcribe")
+    wishes = _common(form, "transcribe", (*SHAPES, DIARIZED))
     grains = form.many("timestamp_granularities")
     include = form.many("include")
     stream = form.flag("stream")
@@ -133,9 +160,9 @@ def transcription(fields: Mapping[str, list[str]]) -> Wishes:
         logprobs="logprobs" in include,
     )
     recipe = replace(wishes.recipe, ask=ask, listening=_chunking(form))
-    for name in ("known_speaker_names", "known_speaker_references"):
-        if form.many(name):
-            raise Unsupported(LATER[name], param=name)
+    references: tuple[Reference, ...] = ()
+    if wishes.shape == DIARIZED or (wishes.shape not in WITHOUT_SPEAKERS and form.has(SPEAKER_FIELDS)):
+        recipe, references = with_speakers(recipe, form)
     return replace(
         wishes,
         recipe=recipe,
@@ -143,17 +170,69 @@ def transcription(fields: Mapping[str, list[str]]) -> Wishes:
         words="word" in grains,
         segments=not grains or "segment" in grains,
         unknown=form.left_over(),
+        references=references,
     )
 
 
+def with_speakers(recipe: Recipe, form: Form) -> tuple[Recipe, tuple[Reference, ...]]:
+    """The recipe with speakers told apart as the form wants it, and the known ones, whose voices are still to be taken.
+
+    Raises BadInput.
+    """
+    part = form.choice("speakers", ("auto", CHANNELS), "auto")
+    numbers = (form.whole(name, 0, MOST_SPEAKERS) or None for name in ("num_speakers", "min_speakers", "max_speakers"))
+    try:
+        crowd = Crowd(*numbers)
+    except BadInput as error:
+        error.param = "num_speakers"
+        raise
+    references = _references(form)
+    return replace(recipe, diarizing=Diarizing(part, crowd), aligner="auto"), references
+
+
+def _references(form: Form) -> tuple[Reference, ...]:
+    names, clips = form.many("known_speaker_names"), form.many("known_speaker_references")
+    if len(names) != len(clips):
+        raise BadInput(
+            f"there are {len(names)} known_speaker_names and {len(clips)} known_speaker_references",
+            remedy="Give a reference for each name, in the same order.",
+            param="known_speaker_references",
+        )
+    if len(names) > MOST_KNOWN:
+        raise BadInput(
+            f"{len(names)} known speakers are over the {MOST_KNOWN} of a request", param="known_speaker_names"
+        )
+    if len(set(names)) < len(names) or any(not n.strip() or len(n) > 100 for n in names):
+        raise BadInput("known_speaker_names must differ, and have 1 to 100 characters", param="known_speaker_names")
+    return tuple(Reference(name, _data(clip, name)) for name, clip in zip(names, clips, strict=True))
+
+
+def _data(url: str, name: str) -> bytes:
+    """What a data URL holds. Source: RFC 2397."""
+    head, comma, body = url.partition(",")
+    if not comma or not re.match(r"data:", head, re.IGNORECASE):
+        raise BadInput(
+            f"the reference of {name} is no data URL",
+            remedy="Send data:audio/wav;base64,… with the recording.",
+            param="known_speaker_references",
+        )
+    raw = unquote_to_bytes(body)
+    if not head.lower().endswith(";base64"):
+        return raw
+    try:
+        return base64.b64decode(b"".join(raw.split()), validate=True)
+    except binascii.Error as error:
+        raise BadInput(f"the reference of {name} is no base64: {error}", param="known_speaker_references") from error
+
+
 def translation(fields: Mapping[str, list[str]]) -> Wishes:
-    """The wishes of `POST /v1/audio/translations`. Raises BadInput and Unsupported."""
+    """The wishes of `POST /v1/audio/translations`. Raises BadInput."""
     form = Form(fields)
-    wishes = _common(form, "translate")
+    wishes = _common(form, "translate", SHAPES)
     return replace(wishes, unknown=form.left_over())
 
 
-def _common(form: Form, task: Task) -> Wishes:
+def _common(form: Form, task: Task, shapes: tuple[str, ...]) -> Wishes:
     model = form.one("model")
     if model is None:
         raise BadInput(
@@ -161,13 +240,7 @@ def _common(form: Form, task: Task) -> Wishes:
             remedy="Add model=whisper-1, or another of GET /v1/models.",
             param="model",
         )
-    shape = form.one("response_format") or "json"
-    if shape in LATER:
-        raise Unsupported(LATER[shape], param="response_format")
-    if shape not in SHAPES:
-        raise BadInput(
-            f"response_format is {shape[:40]!r}, and it can be: {', '.join(SHAPES)}", param="response_format"
-        )
+    shape = form.choice("response_format", shapes, "json")
     temperature = form.number("temperature", 0.0, 1.0) or 0.0
     gate = form.choice("language_gate", ("on", "off"), "on") == "on"
     ask = Ask(task=task, prompt=form.one("prompt"), temperature=temperature)

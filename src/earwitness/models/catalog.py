@@ -61,6 +61,7 @@ ENTRIES = (
             "default",
             "whisper-1",
             "gpt-4o-transcribe",
+            "gpt-4o-transcribe-diarize",
             "gpt-4o-mini-transcribe",
             "gpt-4o-mini-transcribe-2025-12-15",
             "gpt-transcribe",
