@@ -17,9 +17,8 @@ from earwitness import config
 from earwitness.export import full
 from earwitness.types import Samples
 from support import sounds
-from support.loudness import Loudness
 from support.server import running
-from support.voices import Double, Hearer
+from support.voices import hearer
 
 
 def low(seconds: float) -> Samples:
@@ -51,9 +50,7 @@ HIGH, LOW = url(sounds.wav(high(3))), url(sounds.wav(low(2)))
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with the fake engine, a detector of loudness and the double for a diarizer."""
     settings = config.load(home=tmp_path_factory.mktemp("home"), log_level="error", preload=False, workers=1)
-    kit = Hearer(settings)
-    kit.vad, kit.double = Loudness(), Double()
-    with running(settings, kit) as found:
+    with running(settings, hearer(settings)) as found:
         yield found
 
 

@@ -7,9 +7,11 @@ import numpy as np
 from typing_extensions import override
 
 from earwitness.audio import timebase
+from earwitness.config import Settings
 from earwitness.kit import Kit
 from earwitness.parts import Crowd, Diarizer, Hearing
 from earwitness.types import Audio, Diarization, Notice, Samples, Speaker, Turn
+from support.loudness import Loudness
 
 FRAME = timebase.RATE // 10
 NOBODY = 0
@@ -99,3 +101,10 @@ class Hearer(Kit):
     @override
     def diarizer(self, name: str) -> Diarizer:
         return self.double
+
+
+def hearer(settings: Settings) -> Hearer:
+    """A kit with the double, in which loud sound is speech."""
+    kit = Hearer(settings)
+    kit.vad, kit.double = Loudness(), Double()
+    return kit

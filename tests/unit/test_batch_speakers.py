@@ -15,8 +15,7 @@ from earwitness.parts import Crowd
 from earwitness.stages.recipe import CHANNELS, Diarizing, Known, Recipe
 from earwitness.types import Ask, Samples, Segment
 from support import sounds
-from support.loudness import Loudness
-from support.voices import Double, Hearer, embedding
+from support.voices import Hearer, embedding, hearer
 
 WHO = Recipe(model="fake", diarizing=Diarizing())
 BY_CHANNEL = Recipe(model="fake", diarizing=Diarizing(CHANNELS))
@@ -25,8 +24,7 @@ BY_CHANNEL = Recipe(model="fake", diarizing=Diarizing(CHANNELS))
 @pytest.fixture
 def own(settings: Settings) -> Iterator[Hearer]:
     """A kit with the fake engine, a detector of loudness, and the double for a diarizer."""
-    with Hearer(settings.model_copy(update={"workers": 1})) as made:
-        made.vad, made.double = Loudness(), Double()
+    with hearer(settings.model_copy(update={"workers": 1})) as made:
         yield made
 
 

@@ -12,7 +12,11 @@ Files = Annotated[
 ]
 Formats = Annotated[
     list[str] | None,
-    typer.Option("-f", "--format", help="txt, srt, vtt, json, verbose_json or tsv; give it several times for several."),
+    typer.Option(
+        "-f",
+        "--format",
+        help="txt, srt, vtt, json, verbose_json, tsv, rttm or diarized_json; give it several times for several.",
+    ),
 ]
 Output = Annotated[
     Path | None,
@@ -32,6 +36,12 @@ def transcribe(
     from_s: Annotated[float, typer.Option("--from", help="Start here: 90, 1:30 or 0:01:30.5.", **TIME)] = 0.0,
     to_s: Annotated[float | None, typer.Option("--to", help="Stop here.", **TIME)] = None,
     channel: Annotated[int | None, typer.Option(min=1, help="Hear one channel only: 1 is left, 2 is right.")] = None,
+    speakers: Annotated[bool, typer.Option("--speakers", help="Tell apart who speaks.")] = False,
+    num_speakers: Annotated[int | None, typer.Option(min=1, help="There are exactly so many speakers.")] = None,
+    min_speakers: Annotated[int | None, typer.Option(min=1, help="There are at least so many.")] = None,
+    max_speakers: Annotated[int | None, typer.Option(min=1, help="There are at most so many.")] = None,
+    known: Annotated[list[str] | None, typer.Option(metavar="NAME=FILE", help="A clip of a speaker.")] = None,
+    by_channel: Annotated[bool, typer.Option("--by-channel", help="Each channel is one speaker.")] = False,
     language_gate: Annotated[str, typer.Option(metavar="on|off", help="off: believe every text.")] = "on",
     line_chars: Annotated[int, typer.Option(min=10, max=200, help="Characters of a subtitle line.")] = 42,
     lines: Annotated[int, typer.Option(min=1, max=5, help="Lines of a subtitle.")] = 2,
@@ -45,10 +55,12 @@ def transcribe(
     Exit codes: 0 done, 2 wrong command line, 3 bad recording or option, 4 not found, 5 not supported, 6 something is
     not installed, 8 the engine failed, 9 the disk, 130 interrupted.
     """
+    from earwitness.cli import speaking
     from earwitness.cli.work import Order, carry_out
     from earwitness.errors import BadInput
     from earwitness.export import find as find_format
     from earwitness.export.layout import Layout
+    from earwitness.parts import Crowd
     from earwitness.stages.guard import Guarding
     from earwitness.stages.recipe import Recipe, language_code
     from earwitness.types import Ask
@@ -57,6 +69,8 @@ def transcribe(
         raise BadInput(f"--language-gate is on or off, not {language_gate!r}")
     wanted = [find_format(name) for name in formats or ["txt"]]
     ask = Ask(language=language_code(language), task="translate" if translate else "transcribe", prompt=prompt)
+    crowd = Crowd(num_speakers, min_speakers, max_speakers)
+    who = speaking.wished(crowd, known or [], wanted, speakers=speakers, by_channel=by_channel)
     recipe = Recipe(
         model=model,
         ask=ask,
@@ -64,8 +78,11 @@ def transcribe(
         from_s=from_s,
         to_s=to_s,
         guarding=Guarding(language_gate=language_gate == "on"),
+        diarizing=who,
+        aligner=None if who is None else "auto",
     )
-    order = Order(recipe, wanted, output, Layout(line_chars=line_chars, lines=lines), quiet)
+    layout = Layout(line_chars=line_chars, lines=lines)
+    order = Order(recipe, wanted, output, layout, quiet, speaking.clips(known or []))
     code = carry_out(files, order)
     if code:
         raise typer.Exit(code)

@@ -2,9 +2,9 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from earwitness import batch, config
 from earwitness.audio import timebase
 from earwitness.audio.decode import Report
-from earwitness.cli import paths
+from earwitness.cli import paths, speaking
 from earwitness.cli.exits import INTERRUPTED, code_of, explain
 from earwitness.cli.paths import Recording
 from earwitness.errors import EarwitnessError
@@ -39,6 +39,8 @@ class Order:
     output: Path | None
     layout: Layout
     quiet: bool
+    known: Mapping[str, Path] = field(default_factory=dict)
+    """Clips of known speakers by name."""
 
 
 def carry_out(given: Sequence[str], order: Order) -> int:
@@ -49,6 +51,7 @@ def carry_out(given: Sequence[str], order: Order) -> int:
     failures: list[int] = []
     with Kit(settings) as kit, _bars(order) as bars:
         kit.plan(order.recipe.model)
+        order = replace(order, recipe=speaking.acquainted(order.recipe, order.known, kit))
         for recording in recordings:
             try:
                 with _source(recording, settings) as source:
@@ -89,14 +92,17 @@ def _one(
             order.recipe,
             kit,
             on_progress=lambda p: _show(bars, task, p),
-            on_segments=told if live else None,
+            on_segments=told if live and not order.recipe.diarizing else None,
             gathering=gathered,
         )
     except KeyboardInterrupt:
         found, interrupted = gathered.transcript(complete=False), True
     finally:
         bars.remove_task(task)
-    _write(found, targets, order, spoken=live)
+    if live and order.recipe.diarizing:
+        speaking.show(found, bars.console)
+    layout = replace(order.layout, recording=recording.inside.stem)
+    _write(found, targets, replace(order, layout=layout), spoken=live)
     _remark(found, recording, bars.console, order, interrupted)
     if interrupted:
         raise KeyboardInterrupt
