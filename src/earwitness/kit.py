@@ -174,7 +174,12 @@ class Kit:
                 spec = self.parts.get(name)
                 if spec.does != "diarizer":
                     raise BadInput(f"the part {name} tells no speakers apart; its job is {spec.does}")
-                self._diarizers[name] = spec.load()
+                try:
+                    self._diarizers[name] = spec.load()
+                except EarwitnessError:
+                    raise
+                except Exception as error:
+                    raise EngineFailed(f"{name} broke while it was loaded: {type(error).__name__}: {error}") from error
             return self._diarizers[name]
 
     def close(self) -> None:

@@ -1,21 +1,24 @@
 """Who speaks, in a run: the diarizer hears all of it, segments come with their speakers, channels may be speakers."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
 from earwitness import batch
 from earwitness.audio.decode import Report
 from earwitness.batch import Gathering, Progress, Stop
 from earwitness.config import Settings
-from earwitness.errors import BadInput, EmptyAudio, Missing, NotFound, Unsupported
+from earwitness.errors import BadInput, EmptyAudio, EngineFailed, Missing, NotFound, Unsupported
 from earwitness.kit import Kit
-from earwitness.parts import Crowd
+from earwitness.parts import Crowd, Diarizer
+from earwitness.quick import transcribe
 from earwitness.stages.recipe import CHANNELS, Diarizing, Known, Recipe
-from earwitness.types import Ask, Samples, Segment
+from earwitness.types import Ask, Audio, Samples, Segment
 from support import sounds
-from support.voices import Hearer, embedding, hearer
+from support.voices import Hearer, Listening, embedding, hearer
 
 WHO = Recipe(model="fake", diarizing=Diarizing())
 BY_CHANNEL = Recipe(model="fake", diarizing=Diarizing(CHANNELS))
@@ -117,6 +120,37 @@ def test_work_that_is_stopped_says_that_speakers_are_left_out(own: Hearer) -> No
     assert not found.complete
 
 
+class Breaks(Listening):
+    """A hearing that breaks at the second block."""
+
+    @override
+    def hear(self, audio: Audio) -> None:
+        if self.heard:
+            raise EngineFailed("the diarizer broke")
+        super().hear(audio)
+
+
+def test_what_was_recognised_before_the_diarizer_broke_can_be_had(own: Hearer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own.double, "begin", Breaks)
+    gathered = Gathering(WHO, Report())
+    long = np.concatenate([low(1), sounds.silence(3)] * 12)
+    with pytest.raises(EngineFailed, match="the diarizer broke"):
+        batch.run(sounds.wav(long), WHO, own, gathering=gathered)
+    found = gathered.transcript(complete=False)
+    assert "speakers_left_out" in [n.code for n in found.provenance.notices]
+    assert (found.turns, found.provenance.methods) == ((), {})
+    with own.lane("fake") as (_, lane):
+        assert lane.seated == 0
+
+
+def test_one_call_tells_speakers_apart(own: Hearer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("earwitness.quick.Kit", lambda _: own)
+    (tmp_path / "talk.wav").write_bytes(talk())
+    found = transcribe(tmp_path / "talk.wav", model="fake", speakers=True)
+    assert [s.speaker for s in found.segments] == ["S1", "S2", "S1"]
+    assert found.provenance.recipe["aligner"] == "auto"
+
+
 # ── without the words ──
 def test_who_spoke_when_without_the_words(own: Hearer) -> None:
     told: list[Progress] = []
@@ -205,6 +239,23 @@ def test_a_stop_keeps_what_is_finished_of_all_channels(own: Hearer) -> None:
 
 
 # ── the kit's part ──
+class _Bad:
+    name, does = "bad", "diarizer"
+
+    def missing(self) -> str | None:
+        return None
+
+    def load(self) -> Diarizer:
+        raise ValueError("odd weights")
+
+
+def test_a_part_that_breaks_while_it_is_loaded_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Kit(settings) as kit:
+        monkeypatch.setattr(kit.parts, "get", lambda _: _Bad())
+        with pytest.raises(EngineFailed, match="bad broke while it was loaded: ValueError: odd weights"):
+            kit.diarizer("bad")
+
+
 def test_a_part_that_tells_no_speakers_apart_is_refused(settings: Settings) -> None:
     with Kit(settings) as kit:
         with pytest.raises(BadInput, match="vad"):

@@ -48,9 +48,10 @@ def attribute(segments: Sequence[Segment], diarization: Diarization) -> tuple[Se
 
     Words without times of their own share their segment's by their letters. None is said by nobody in reach.
     """
-    if not diarization.exclusive:
+    told = diarization.exclusive or diarization.turns
+    if not told:
         return tuple(segments)
-    ordered = tuple(sorted(diarization.exclusive, key=lambda t: (t.start_s, t.end_s)))
+    ordered = tuple(sorted(told, key=lambda t: (t.start_s, t.end_s)))
     turns = _Turns(ordered, tuple(accumulate((t.end_s for t in ordered), max)))
     return tuple(piece for segment in segments for piece in _parted(segment, turns))
 
@@ -101,7 +102,7 @@ def name_known(diarization: Diarization, known: Sequence[Known], threshold: floa
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True, slots=True)
 class _Turns:
-    """Turns that do not overlap, in order, and where they end."""
+    """Turns in order, and where those up to each have ended."""
 
     all: tuple[Turn, ...]
     ends: tuple[float, ...]
