@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import combinations
 from types import MappingProxyType
 
 from earwitness.__about__ import __version__
@@ -21,7 +22,7 @@ from earwitness.kit import Kit
 from earwitness.models.lane import Urgency
 from earwitness.parts import Crowd, Hearing
 from earwitness.stages import speech
-from earwitness.stages.attribute import attribute, by_channel, name_known
+from earwitness.stages.attribute import alike, attribute, by_channel, name_known
 from earwitness.stages.recipe import CHANNELS, Diarizing, Recipe
 from earwitness.stages.recognise import Recognised, edges_s, recognise
 from earwitness.types import Audio, Diarization, Notice, Plan, Provenance, Segment, Suppressed, Transcript
@@ -278,6 +279,8 @@ def _each_channel(
         _put_together(gathered, parts, complete=ended == count)
     if foreign and not gathered.segments:
         raise foreign[0]
+    if ended == count and any(alike(a.segments, b.segments) for a, b in combinations(parts, 2)):
+        raise BadInput("the channels hold the same speech", remedy="Tell the speakers apart by their voices.")
     if gathered.segments and on_segments and ended == count:
         on_segments(gathered.segments)
     return gathered.transcript(complete=ended == count)

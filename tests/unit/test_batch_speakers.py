@@ -204,6 +204,15 @@ def test_one_channel_is_not_enough(own: Hearer) -> None:
     assert "voices" in failure.value.remedy
 
 
+def test_channels_that_hold_the_same_are_refused(own: Hearer) -> None:
+    voice = np.concatenate([low(2), sounds.silence(3), low(1)])
+    for other in (voice, voice * 0.98, np.roll(voice, 800)):
+        with pytest.raises(BadInput, match="the same speech"):
+            batch.run(sounds.wav(np.stack([voice, other], axis=1)), BY_CHANNEL, own)
+    turned = np.stack([voice, np.roll(voice, len(voice) // 2)], axis=1)
+    assert len(batch.run(sounds.wav(turned), BY_CHANNEL, own).speakers) == 2
+
+
 @pytest.mark.parametrize(
     "recipe",
     [

@@ -7,6 +7,7 @@ Pure functions; knows no model.
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -33,6 +34,9 @@ AFTER_COMMA_S = 0.15
 """The same after a comma or a pause."""
 
 PAUSE_S = 0.3
+
+ALIKE, LEAST_ALIKE = 0.8, 8
+"""Two channels with this share of words and time in common hold the same; fewer words than this say nothing."""
 
 LEAST_WORD_S = 0.05
 """A word counts as at least this long."""
@@ -74,6 +78,23 @@ def by_channel(channels: Sequence[Sequence[Segment]]) -> tuple[tuple[Segment, ..
     ordered = tuple(sorted(turns, key=lambda t: (t.start_s, t.speaker)))
     told = Diarization(ordered, speakers=tuple(speakers), method=f"channels: {method or 'nobody speaks'}")
     return tuple(sorted(segments, key=lambda s: s.start_s)), told
+
+
+def alike(one: Sequence[Segment], other: Sequence[Segment]) -> bool:
+    """Whether two channels hold the same conversation: most words are in both, and are said at the same times."""
+    words = [Counter(w.strip(".,?!").lower() for s in channel for w in s.text.split()) for channel in (one, other)]
+    if min(w.total() for w in words) < LEAST_ALIKE:
+        return False
+    shared_s, at = 0.0, 0
+    for s in one:
+        while at < len(other) and other[at].end_s <= s.start_s:
+            at += 1
+        for n in range(at, len(other)):
+            if other[n].start_s >= s.end_s:
+                break
+            shared_s += min(s.end_s, other[n].end_s) - max(s.start_s, other[n].start_s)
+    spoken_s = min(sum(s.duration_s for s in channel) for channel in (one, other))
+    return (words[0] & words[1]).total() >= ALIKE * (words[0] | words[1]).total() and shared_s >= ALIKE * spoken_s
 
 
 def name_known(diarization: Diarization, known: Sequence[Known], threshold: float = SAME_VOICE) -> Diarization:
