@@ -78,17 +78,6 @@ class Kit:
         self._diarizers = dict[str, Diarizer]()
         self._loading_part = threading.Lock()
 
-    def diarizer(self, name: str = "auto") -> Diarizer:
-        """A diarizer by name, or the first that can be used here. Raises NotFound, Missing and EngineFailed."""
-        if name != "auto":
-            found: Diarizer = self.parts.get(name).load()
-            return found
-        for part in self.parts:
-            if part.spec is not None and part.spec.does == "diarizer" and not part.why_not:
-                first: Diarizer = part.spec.load()
-                return first
-        raise Missing("no part that tells voices apart can be used here")
-
     def plan(self, model: str) -> Plan:
         """The first of `plans`. Raises what that does."""
         return self.plans(model)[0]
@@ -163,7 +152,7 @@ class Kit:
         with self.lane(model, guess=guess) as (_, lane):
             return lane.can
 
-    def diarizer(self, name: str) -> Diarizer:
+    def diarizer(self, name: str = "auto") -> Diarizer:
         """The part of that name that tells speakers apart, loaded once; `auto` is the embedded one.
 
         Raises NotFound, BadInput for a part that does something else, Missing and EngineFailed.

@@ -78,6 +78,8 @@ class Listening:
 class Double:
     """The diarizer. `begun` are the recordings it was given."""
 
+    embeds = "pitches"
+
     script: Sequence[Turn] | None = None
     begun: list[Listening] = field(default_factory=list)
 
@@ -99,7 +101,7 @@ class Hearer(Kit):
     double: Double
 
     @override
-    def diarizer(self, name: str) -> Diarizer:
+    def diarizer(self, name: str = "auto") -> Diarizer:
         return self.double
 
 

@@ -15,8 +15,8 @@ from earwitness import batch
 from earwitness.api.bridge import Run, Work, Works, in_thread
 from earwitness.api.loads import Loads
 from earwitness.api.uploads import Upload, received, received_raw
-from earwitness.archive.people import People
 from earwitness.api.wishes import LONGEST_REFERENCE_S, Reference
+from earwitness.archive.people import People
 from earwitness.config import Settings
 from earwitness.errors import BadInput, Cancelled, EarwitnessError
 from earwitness.kit import REST_S, Kit
