@@ -17,7 +17,7 @@ from earwitness.audio import decode, timebase
 from earwitness.audio.container import Source, opened
 from earwitness.audio.decode import Report
 from earwitness.engines import honour
-from earwitness.errors import BadInput, ForeignSpeech, Unsupported
+from earwitness.errors import BadInput, ForeignSpeech, StorageFailed, Unsupported
 from earwitness.kit import Kit
 from earwitness.models.lane import Urgency
 from earwitness.parts import Crowd, Hearing
@@ -130,10 +130,11 @@ class Gathering:
         self.done_s = timebase.seconds(found.done)
         return fresh
 
-    def name(self, found: Diarization) -> Diarization:
-        """Take over who spoke when, with the names of known voices; the voices only where they are to be kept."""
+    def name(self, found: Diarization, kit: Kit | None = None) -> Diarization:
+        """Take over who spoke when, with the names of known voices, and of the people whom the kit knows."""
         how = self.recipe.diarizing or Diarizing()
         found = name_known(found, how.known) if how.known else found
+        found = _recognised(found, kit, how.part) if kit and how.people else found
         kept = found.speakers if how.voices else tuple(replace(s, voice=()) for s in found.speakers)
         self.diarization = replace(found, speakers=kept)
         return self.diarization
@@ -199,7 +200,7 @@ def run(
             on_progress(_progress(gathered, recipe, started))
         _refuse_foreign(gathered)
         if hearing and recipe.diarizing:
-            who = gathered.name(hearing.tell(recipe.diarizing.crowd))
+            who = gathered.name(hearing.tell(recipe.diarizing.crowd), kit)
             gathered.segments = attribute(gathered.segments, who)
             if gathered.segments and on_segments:
                 on_segments(gathered.segments)
@@ -233,9 +234,22 @@ def speakers(
         if on_progress:
             on_progress(_progress(gathered, recipe, started))
     if not stop:
-        who = gathered.name(hearing.tell(how.crowd))
+        who = gathered.name(hearing.tell(how.crowd), kit)
         gathered.segments = tuple(Segment(t.start_s, t.end_s, "", speaker=t.speaker) for t in who.exclusive)
     return gathered.transcript(complete=not stop)
+
+
+def _recognised(found: Diarization, kit: Kit, part: str) -> Diarization:
+    """The speakers with the names of the people they are, as far as those are known here."""
+    try:
+        people = kit.people()
+    except StorageFailed as error:
+        return replace(found, notices=(*found.notices, Notice("people_not_known", error.message)))
+    if not people:
+        return found
+    from earwitness.archive.naming import recognised
+
+    return replace(found, speakers=recognised(found.speakers, people, kit.diarizer(part).embeds))
 
 
 def _each_channel(

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
@@ -37,6 +37,9 @@ from earwitness.models.room import Limits
 from earwitness.parts import Diarizer, PartSpec, Vad
 from earwitness.plugins import ENGINES, PARTS, Found, Plugins
 from earwitness.types import Can, Machine, Plan
+
+if TYPE_CHECKING:
+    from earwitness.archive.person import Person
 
 VAD = "silero"
 DIARIZER = "community"
@@ -170,6 +173,18 @@ class Kit:
                 except Exception as error:
                     raise EngineFailed(f"{name} broke while it was loaded: {type(error).__name__}: {error}") from error
             return self._diarizers[name]
+
+    def people(self) -> tuple["Person", ...]:
+        """Everybody whose voice is known here. Raises StorageFailed."""
+        if not self.settings.archive.is_file():
+            return ()
+        from earwitness.archive.people import People
+
+        kept = People(self.settings.archive)
+        try:
+            return kept.all()
+        finally:
+            kept.close()
 
     def close(self) -> None:
         """Unload everything."""

@@ -28,21 +28,22 @@ LONGEST = 4096
 class Tiers:
     """Where the tiers begin, as cosines."""
 
-    auto: float = 0.60
+    auto: float = 0.50
     """From here on a person is named without asking, if nobody else comes within `margin`."""
-    suggest: float = 0.45
+    suggest: float = 0.38
     """From here on a person is proposed."""
     margin: float = 0.08
     """How far the runner-up must stay behind for a name to be given without asking."""
-    twice: float = 0.70
+    twice: float = 0.60
     """From here on a second speaker of the same recording may be the same person: one voice that was split in two."""
 
 
 TIERS = Tiers()
 """The thresholds in use.
 
-Set by hand at the values that are usual for WeSpeaker's ResNet34 on clips of some seconds, on the careful side: a name
-that is missing is a smaller harm than a wrong one. They are not calibrated on recordings yet.
+For the embedded diarizer's embeddings, by `benchmarks/voices.py` on clips of ten people, clean, noisy and over the
+telephone: of 2523 pairs of two people 1 in 1000 reaches 0.35 and none 0.41; those of one person reach 0.44 in 95 % of
+pairs, and 0.58 in 99 % of those of 6 s or more. On the careful side: a missing name is a smaller harm than a wrong one.
 """
 
 

@@ -21,8 +21,11 @@ from earwitness.stages.phrase import share_tokens
 from earwitness.stages.recipe import Known
 from earwitness.types import Diarization, Notice, Segment, Speaker, Turn, Word
 
-SAME_VOICE = 0.5
-"""Cosine of two embeddings from which on they may be one voice; below it a known name is not given."""
+SAME_VOICE = 0.45
+"""Cosine of two embeddings from which on they may be one voice; below it a known name is not given.
+
+By `benchmarks/voices.py`: of 2523 pairs of clips of two people none reaches 0.41, and 95 % of those of one reach 0.44.
+"""
 
 NEAR_S = 0.5
 """A word that lies in nobody's turn belongs to the nearest one within this."""

@@ -32,6 +32,8 @@ class Diarizing:
     """The part that does it; `auto` takes the embedded one, and `channels` none: each channel is one speaker."""
     crowd: Crowd = field(default_factory=Crowd)
     known: tuple[Known, ...] = ()
+    people: bool = True
+    """Name speakers by the people whose voices are known here."""
     voices: bool = False
     """Keep the speakers' embeddings in the transcript."""
 
