@@ -30,6 +30,8 @@ from earwitness.types import Audio, Diarization, Notice, Plan, Provenance, Segme
 LEAST_REFUSED_S = 1.5
 """Foreign speech must be this long before a recording is refused for it."""
 
+BY_VOICE = "Tell the speakers apart by their voices: --speakers (API: speakers=auto)."
+
 REASONS: Mapping[str, str] = MappingProxyType(
     {
         "foreign_or_unclear": "speech that is not English, or too unclear, was left out",
@@ -270,7 +272,7 @@ def _each_channel(
     if count < 2:
         raise BadInput(
             "there is one channel, so speakers can't be told apart by channel",
-            remedy="Tell them apart by their voices.",
+            remedy=BY_VOICE,
         )
     parts = [Gathering(replace(recipe, channel=n, diarizing=None), Report()) for n in range(count)]
     began, foreign, ended = time.monotonic(), list[ForeignSpeech](), 0
@@ -294,7 +296,7 @@ def _each_channel(
     if foreign and not gathered.segments:
         raise foreign[0]
     if ended == count and any(alike(a.segments, b.segments) for a, b in combinations(parts, 2)):
-        raise BadInput("the channels hold the same speech", remedy="Tell the speakers apart by their voices.")
+        raise BadInput("the channels hold the same speech", remedy=BY_VOICE)
     if gathered.segments and on_segments and ended == count:
         on_segments(gathered.segments)
     return gathered.transcript(complete=ended == count)

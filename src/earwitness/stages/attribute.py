@@ -38,7 +38,7 @@ AFTER_COMMA_S = 0.15
 
 PAUSE_S = 0.3
 
-ALIKE, LEAST_ALIKE = 0.8, 8
+ALIKE, LEAST_ALIKE = 0.8, 3
 """Two channels with this share of words and time in common hold the same; fewer words than this say nothing."""
 
 LEAST_WORD_S = 0.05
