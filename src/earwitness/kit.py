@@ -21,6 +21,7 @@ from earwitness.errors import (
     EarwitnessError,
     EngineFailed,
     Missing,
+    NotFound,
     TooLittleMemory,
     UnknownModel,
     Unsupported,
@@ -158,12 +159,15 @@ class Kit:
     def diarizer(self, name: str = "auto") -> Diarizer:
         """The part of that name that tells speakers apart, loaded once; `auto` is the embedded one.
 
-        Raises NotFound, BadInput for a part that does something else, Missing and EngineFailed.
+        Raises BadInput for a part that does something else, Missing for one that is not here, and EngineFailed.
         """
         name = DIARIZER if name == "auto" else name
         with self._loading_part:
             if name not in self._diarizers:
-                spec = self.parts.get(name)
+                try:
+                    spec = self.parts.get(name)
+                except NotFound as error:
+                    raise Missing(f"speakers can't be told apart: {error.message}", remedy=error.remedy) from error
                 if spec.does != "diarizer":
                     raise BadInput(f"the part {name} tells no speakers apart; its job is {spec.does}")
                 try:

@@ -11,7 +11,7 @@ from earwitness import batch
 from earwitness.audio.decode import Report
 from earwitness.batch import Gathering, Progress, Stop
 from earwitness.config import Settings
-from earwitness.errors import BadInput, EmptyAudio, EngineFailed, Missing, NotFound, Unsupported
+from earwitness.errors import BadInput, EmptyAudio, EngineFailed, Missing, Unsupported
 from earwitness.kit import Kit
 from earwitness.parts import Crowd, Diarizer
 from earwitness.quick import transcribe
@@ -269,5 +269,5 @@ def test_a_part_that_tells_no_speakers_apart_is_refused(settings: Settings) -> N
     with Kit(settings) as kit:
         with pytest.raises(BadInput, match="vad"):
             kit.diarizer("silero")
-        with pytest.raises((NotFound, Missing)):
+        with pytest.raises(Missing, match="nobody"):
             kit.diarizer("nobody")

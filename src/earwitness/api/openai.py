@@ -40,7 +40,7 @@ OWNER = "local"
 router = APIRouter(
     prefix="/v1",
     tags=["OpenAI"],
-    responses={s: {"model": ErrorBody, "description": "An error"} for s in (400, 401, 404, 413, 500, 503, 507)},
+    responses={s: {"model": ErrorBody, "description": "An error"} for s in (400, 401, 404, 413, 500, 501, 503, 507)},
 )
 
 

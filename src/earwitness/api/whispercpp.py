@@ -31,7 +31,7 @@ router = APIRouter(tags=["whisper.cpp"])
     openapi_extra=form_document(InferenceForm),
     response_class=Response,
     summary="Speech to text, as whisper.cpp's server answers",
-    responses={s: {"model": PlainError, "description": "An error"} for s in (400, 401, 413, 500, 503, 507)},
+    responses={s: {"model": PlainError, "description": "An error"} for s in (400, 401, 413, 500, 501, 503, 507)},
 )
 async def inference(request: Request) -> Response:
     """Turn a recording into text."""
