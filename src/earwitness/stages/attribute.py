@@ -258,39 +258,11 @@ def _units(voices: Sequence[tuple[float, ...]]) -> NDArray[np.float64]:
 
 
 def _matched(gain: NDArray[np.float64]) -> list[int | None]:
-    """The column of each row, none twice, with the greatest sum; None for rows that are left over.
+    """The column of each row, none twice, with the greatest sum; None for rows that are left over."""
+    from scipy.optimize import linear_sum_assignment
 
-    Shortest augmenting paths. Source: Jonker and Volgenant, 1987.
-    """
-    rows, columns = gain.shape
-    cost = np.zeros((rows, columns + rows))  # a row may also stay without a column
-    cost[:, :columns] = -gain
-    row_of, u, v = np.full(columns + rows, -1), np.zeros(rows), np.zeros(columns + rows)
-    for row in range(rows):
-        least, came = np.full(columns + rows, np.inf), np.full(columns + rows, -1)
-        done, at, column = np.zeros(columns + rows, bool), row, -1
-        seen = [row]
-        while True:
-            slack = cost[at] - u[at] - v
-            better = ~done & (slack < least)
-            least[better], came[better] = slack[better], column
-            free = np.where(done, np.inf, least)
-            column = int(free.argmin())
-            step = free[column]
-            u[seen] += step
-            v[done] -= step
-            least[~done] -= step
-            done[column] = True
-            if row_of[column] < 0:
-                break
-            at = int(row_of[column])
-            seen.append(at)
-        while column >= 0:
-            before = int(came[column])
-            row_of[column] = row if before < 0 else row_of[before]
-            column = before
-    found: list[int | None] = [None] * rows
-    for column in range(columns):
-        if row_of[column] >= 0:
-            found[int(row_of[column])] = column
+    rows, columns = linear_sum_assignment(gain, maximize=True)
+    found: list[int | None] = [None] * len(gain)
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        found[row] = column
     return found
