@@ -48,6 +48,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/first_word.py
 	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/runtime_cost.py
+	$(BIN)/python benchmarks/alignment.py
 	$(BIN)/python benchmarks/gate.py
 
 docs: $(VENV)/.check

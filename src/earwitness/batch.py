@@ -7,7 +7,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
 from types import MappingProxyType
@@ -21,7 +21,8 @@ from earwitness.errors import BadInput, ForeignSpeech, StorageFailed, Unsupporte
 from earwitness.kit import Kit
 from earwitness.models.lane import Urgency
 from earwitness.parts import Crowd, Hearing
-from earwitness.stages import speech
+from earwitness.stages import align, speech
+from earwitness.stages.align import Timer
 from earwitness.stages.attribute import alike, attribute, by_channel, name_known
 from earwitness.stages.recipe import CHANNELS, Diarizing, Recipe
 from earwitness.stages.recognise import Recognised, edges_s, recognise
@@ -86,6 +87,8 @@ class Gathering:
     suppressed: tuple[Suppressed, ...] = ()
     done_s: float = 0.0
     diarization: Diarization | None = None
+    timer: Timer | None = None
+    methods: dict[str, str] = field(default_factory=dict)
 
     @property
     def end_s(self) -> float:
@@ -114,8 +117,9 @@ class Gathering:
                     *self.report.notices,
                     *_notices(self.suppressed),
                     *self._about_speakers(),
+                    *(self.timer.notices() if self.timer else ()),
                 ),
-                methods={"speakers": who.method} if self.diarization else {},
+                methods=self._methods(),
             ),
             suppressed=self.suppressed,
             complete=complete,
@@ -127,6 +131,7 @@ class Gathering:
         """Add what came of a stretch; its segments, with the decoder's steps only where they are asked for."""
         keep = self.recipe.ask.logprobs
         fresh = found.segments if keep else tuple(replace(s, tokens=()) for s in found.segments)
+        fresh = self.timer.timed(fresh, found.audio) if self.timer else fresh
         self.segments += fresh
         self.suppressed += found.suppressed
         self.done_s = timebase.seconds(found.done)
@@ -140,6 +145,13 @@ class Gathering:
         kept = found.speakers if how.voices else tuple(replace(s, voice=()) for s in found.speakers)
         self.diarization = replace(found, speakers=kept)
         return self.diarization
+
+    def _methods(self) -> dict[str, str]:
+        """The parts that took part, by what they did."""
+        found = dict(self.methods)
+        if self.timer and self.timer.used:
+            found["words"] = "+".join(self.timer.used)
+        return found | ({"speakers": self.diarization.method} if self.diarization else {})
 
     def _about_speakers(self) -> tuple[Notice, ...]:
         if self.diarization is None and self.recipe.diarizing is not None:
@@ -183,7 +195,11 @@ def run(
     started = time.monotonic()
     with kit.lane(recipe.model) as (plan, lane), lane.seat(urgency=urgency) as seat:
         gathered.plan = plan
-        ask, gathered.not_honoured = honour(recipe.ask, lane.can)
+        wanted = align.for_speakers(recipe) if hearing else recipe
+        ask = align.asked(wanted, lane.can, aligners := kit.aligners())
+        gathered.timer = align.timer(wanted, ask, lane.can, aligners, kit.aligner)
+        ask, gathered.not_honoured = honour(ask, lane.can)
+        gathered.methods |= {"words": plan.engine} if ask.word_times else {}
         blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
         room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s)
         how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))

@@ -3,12 +3,12 @@
 `api` and `cli` build one and close it. This is where names from recipes become loaded things.
 """
 
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,7 +35,7 @@ from earwitness.models.catalog import Catalog
 from earwitness.models.lane import Lane
 from earwitness.models.pool import Pool
 from earwitness.models.room import Limits
-from earwitness.parts import Diarizer, PartSpec, Vad
+from earwitness.parts import Aligner, Diarizer, PartSpec, Vad
 from earwitness.plugins import ENGINES, PARTS, Found, Plugins
 from earwitness.types import Can, Machine, Plan
 
@@ -80,7 +80,8 @@ class Kit:
         )
         self.vad: Vad = self.parts.get(VAD).load()
         self._diarizers = dict[str, Diarizer]()
-        self._loading_part = threading.Lock()
+        self._aligners = dict[str, Aligner]()
+        self._loading_part = Lock()
 
     def plan(self, model: str) -> Plan:
         """The first of `plans`. Raises what that does."""
@@ -189,6 +190,18 @@ class Kit:
             return kept.all()
         finally:
             kept.close()
+
+    def aligners(self) -> dict[str, tuple[str, ...]]:
+        """The languages of each aligner that can be used here, by name, in the order of their names."""
+        usable = (found.spec for found in self.parts if found.spec is not None and found.why_not is None)
+        return {spec.name: spec.languages for spec in usable if spec.does == "aligner"}
+
+    def aligner(self, name: str) -> Aligner:
+        """An aligner, loaded when it is first wanted. Raises NotFound, Missing and EngineFailed."""
+        with self._loading_part:
+            if name not in self._aligners:
+                self._aligners[name] = self.parts.get(name).load()
+            return self._aligners[name]
 
     def close(self) -> None:
         """Unload everything."""

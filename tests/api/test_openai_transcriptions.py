@@ -79,13 +79,15 @@ def test_segment_times_are_asked_for_by_name(client: OpenAI, sample: Path) -> No
     assert found.words is None
 
 
-def test_word_times_are_refused_by_a_model_without_them(client: OpenAI, sample: Path) -> None:
-    with pytest.raises(openai.BadRequestError) as caught:
-        client.audio.transcriptions.create(
-            file=sample, model="whisper-1", response_format="verbose_json", timestamp_granularities=["word", "segment"]
-        )
-    assert caught.value.param == "timestamp_granularities"
-    assert caught.value.code == "unsupported"
+def test_word_times_come_from_the_aligner(client: OpenAI, sample: Path) -> None:
+    found = client.audio.transcriptions.create(
+        file=sample, model="whisper-1", response_format="verbose_json", timestamp_granularities=["word", "segment"]
+    )
+    assert found.words
+    assert found.segments
+    assert " ".join(w.word for w in found.words) == found.text
+    assert all(a.start <= a.end <= b.start for a, b in pairwise(found.words))
+    assert found.words[-1].end == found.segments[-1].end
 
 
 def test_logprobs_belong_to_the_text(client: OpenAI, sample: Path) -> None:

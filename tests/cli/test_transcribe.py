@@ -265,3 +265,20 @@ def test_what_was_held_back_is_not_called_silence(tmp_path: Path) -> None:
     assert "no speech was found" in silent.stderr
     assert "left out" in short.stderr
     assert "no speech was found" not in short.stderr
+
+
+def test_words_have_times_when_asked_for(sample: Path) -> None:
+    found = earwitness("transcribe", sample, "-f", "json", "--words")
+    assert found.returncode == 0
+    transcript = full.loads(found.stdout)
+    assert transcript.provenance.methods == {"words": "pocketsphinx"}
+    assert all([w.text for w in s.words] == s.text.split() for s in transcript.segments)
+
+
+def test_an_aligner_must_be_there_and_of_use(sample: Path) -> None:
+    unknown = earwitness("transcribe", sample, "--words", "--aligner", "no-such")
+    assert unknown.returncode == 3
+    assert "there is no aligner 'no-such' here, only: auto, pocketsphinx" in unknown.stderr
+    idle = earwitness("transcribe", sample, "--aligner", "pocketsphinx")
+    assert idle.returncode == 3
+    assert "--aligner goes with --words" in idle.stderr

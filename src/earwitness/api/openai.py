@@ -29,6 +29,8 @@ from earwitness.engines import honour
 from earwitness.errors import EarwitnessError, Unsupported
 from earwitness.export import diarized, verbose
 from earwitness.models import catalog
+from earwitness.stages import align
+from earwitness.stages.align import Languages
 from earwitness.types import Can, Json, Segment, Token, Transcript
 
 FIELD_OF = {"hotwords": "keywords", "word_times": "timestamp_granularities", "logprobs": "include"}
@@ -96,7 +98,7 @@ async def _answer(request: Request, parse: Callable[[Mapping[str, list[str]]], W
     home = house.of(request)
     async with home.form(request) as upload:
         wanted = parse(upload.fields)
-        headers = _told(wanted, await home.can(wanted.recipe.model))
+        headers = _told(wanted, await home.can(wanted.recipe.model), home.kit.aligners())
         recipe = await home.acquainted(wanted.recipe, wanted.references)
         work = home.begin(upload, recipe, house.caller(request))
         if not wanted.stream:
@@ -109,10 +111,10 @@ async def _answer(request: Request, parse: Callable[[Mapping[str, list[str]]], W
     return StreamingResponse(_after(first, events), media_type="text/event-stream", headers=headers)
 
 
-def _told(wanted: Wishes, can: Can) -> dict[str, str]:
+def _told(wanted: Wishes, can: Can, aligners: Languages) -> dict[str, str]:
     """The header that names what has no effect. Raises Unsupported, early and with the form's own names."""
     try:
-        hints = honour(wanted.recipe.ask, can)[1]
+        hints = honour(align.asked(wanted.recipe, can, aligners), can)[1]
     except Unsupported as error:
         error.param = FIELD_OF.get(error.param or "", error.param)
         raise

@@ -19,6 +19,7 @@ from earwitness.api.wishes import SHAPES, Form, Wishes
 from earwitness.engines import honour
 from earwitness.export import labels, verbose
 from earwitness.export.layout import Layout
+from earwitness.stages import align
 from earwitness.stages.recipe import Diarizing, Recipe, language_code
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Json, Segment, Transcript
@@ -38,7 +39,8 @@ async def inference(request: Request) -> Response:
     home = house.of(request)
     async with home.form(request) as upload:
         wanted, layout = wishes(upload.fields)
-        hints = honour(wanted.recipe.ask, await home.can(wanted.recipe.model))[1]
+        can = await home.can(wanted.recipe.model)
+        hints = honour(align.asked(wanted.recipe, can, home.kit.aligners()), can)[1]
         found = await house.transcript(request, home.begin(upload, wanted.recipe, house.caller(request)))
     names = (*hints, *wanted.unknown)
     return _shaped(found, wanted, layout, house.not_honoured(names))
@@ -64,11 +66,11 @@ def wishes(fields: Mapping[str, list[str]]) -> tuple[Wishes, Layout]:
     width = int(form.number("max_len", 0, 1000) or 0)
     recipe = Recipe(
         ask=ask,
+        aligner="auto" if words else None,
         from_s=start_ms / 1000,
         to_s=(start_ms + length_ms) / 1000 if length_ms else None,
         listening=replace(Listening(), threshold=threshold) if threshold else Listening(),
         diarizing=Diarizing() if any(apart) else None,
-        aligner="auto" if any(apart) else None,
     )
     form.flag("no_timestamps")  # times are always found; json and text do not show them
     layout = Layout(line_chars=width) if width else Layout()

@@ -159,7 +159,7 @@ def transcription(fields: Mapping[str, list[str]]) -> Wishes:
         word_times="word" in grains,
         logprobs="logprobs" in include,
     )
-    recipe = replace(wishes.recipe, ask=ask, listening=_chunking(form))
+    recipe = replace(wishes.recipe, ask=ask, listening=_chunking(form), aligner="auto" if ask.word_times else None)
     references: tuple[Reference, ...] = ()
     if wishes.shape == DIARIZED or (wishes.shape not in WITHOUT_SPEAKERS and form.has(SPEAKER_FIELDS)):
         recipe, references = with_speakers(recipe, form)

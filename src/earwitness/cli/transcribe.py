@@ -43,6 +43,8 @@ def transcribe(
     known: Annotated[list[str] | None, typer.Option(metavar="NAME=FILE", help="A clip of a speaker.")] = None,
     by_channel: Annotated[bool, typer.Option("--by-channel", help="Each channel is one speaker.")] = False,
     language_gate: Annotated[str, typer.Option(metavar="on|off", help="off: believe every text.")] = "on",
+    words: Annotated[bool, typer.Option("--words", help="Find the times of single words too; json has them.")] = False,
+    aligner: Annotated[str, typer.Option(help="What finds them: auto, or an aligner's name.")] = "auto",
     line_chars: Annotated[int, typer.Option(min=10, max=200, help="Characters of a subtitle line.")] = 42,
     lines: Annotated[int, typer.Option(min=1, max=5, help="Lines of a subtitle.")] = 2,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, only results and errors.")] = False,
@@ -67,8 +69,15 @@ def transcribe(
 
     if language_gate not in {"on", "off"}:
         raise BadInput(f"--language-gate is on or off, not {language_gate!r}")
+    if aligner != "auto" and not words:
+        raise BadInput("--aligner goes with --words")
     wanted = [find_format(name) for name in formats or ["txt"]]
-    ask = Ask(language=language_code(language), task="translate" if translate else "transcribe", prompt=prompt)
+    ask = Ask(
+        language=language_code(language),
+        task="translate" if translate else "transcribe",
+        prompt=prompt,
+        word_times=words,
+    )
     crowd = Crowd(num_speakers, min_speakers, max_speakers)
     who = speaking.wished(crowd, known or [], wanted, speakers=speakers, by_channel=by_channel)
     recipe = Recipe(
@@ -77,9 +86,9 @@ def transcribe(
         channel=None if channel is None else channel - 1,
         from_s=from_s,
         to_s=to_s,
+        aligner=aligner if words or who else None,
         guarding=Guarding(language_gate=language_gate == "on"),
         diarizing=who,
-        aligner=None if who is None else "auto",
     )
     layout = Layout(line_chars=line_chars, lines=lines)
     order = Order(recipe, wanted, output, layout, quiet, speaking.clips(known or []))

@@ -114,6 +114,8 @@ class PartSpec(Protocol[P_co]):
     name: str
     does: str
     """The job: `vad`, `diarizer`, `aligner`."""
+    languages: tuple[str, ...]
+    """ISO 639-1 codes of those it can be used for; empty where languages do not matter to it."""
 
     def missing(self) -> str | None:
         """Why it can't be used here, with the command that mends it, or None."""

@@ -54,6 +54,7 @@ class Silero:
 class _Spec:
     name = "silero"
     does = "vad"
+    languages: tuple[str, ...] = ()
 
     def missing(self) -> str | None:
         return ort.missing()

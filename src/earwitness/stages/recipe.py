@@ -53,7 +53,7 @@ class Recipe:
     diarizing: Diarizing | None = None
     """How speakers are told apart; None leaves it."""
     aligner: str | None = None
-    """The part that times words; `auto` takes the engine's own times, else a part's; None takes the engine's alone."""
+    """The part that times words, if asked to; `auto` takes the engine's own times, else a part's; None no part's."""
 
     def as_json(self) -> dict[str, Json]:
         """The recipe in plain values, for the provenance; voices of known speakers only where voices are to be kept."""

@@ -37,6 +37,8 @@ class Recognised:
     segments: Segments
     suppressed: tuple[Suppressed, ...]
     done: int
+    audio: Audio
+    """The sound of that stretch."""
 
 
 @dataclass(slots=True, eq=False)
@@ -163,16 +165,17 @@ class _Walk:
         held += phantoms
         self.before = ()
         if whole and not kept:
-            return Recognised((), held, span.end)
+            return Recognised((), held, span.end, stretch.audio)
         single = self.can.languages is not None and len(self.can.languages) == 1
         verdict = guard.judge(kept, other, stretch, self.credit, self.how, single_language=single)
         self.credit = self.credit.after(verdict) if kept else self.credit
         if verdict.reason is not None:
             text = " ".join(s.text for s in kept)
-            return Recognised((), (*held, Suppressed(span.start_s, span.end_s, verdict.reason, text)), span.end)
+            held += (Suppressed(span.start_s, span.end_s, verdict.reason, text),)
+            return Recognised((), held, span.end, stretch.audio)
         self.before = kept
         pieces = _inside([piece for s in kept for piece in phrase.split(s, stretch.spans)], stretch.audio)
-        return Recognised(tuple(_told(piece, pending) for piece in pieces), held, span.end)
+        return Recognised(tuple(_told(piece, pending) for piece in pieces), held, span.end, stretch.audio)
 
     def _undoubled(self, kept: Segments, rest: Stretch) -> tuple[Segments, tuple[Suppressed, ...]]:
         """A rest without the words that only say again what stands before it, and those words."""
