@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from earwitness import telemetry, trial
 from earwitness.__about__ import __version__
-from earwitness.api import native, openai, speakers, whispercpp, who
+from earwitness.api import alignment, native, openai, speakers, whispercpp, who
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
@@ -60,7 +60,14 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         license_info={"name": "Apache-2.0"},
     )
     app.state.house = house
-    for door in (openai, whispercpp, who, speakers, native):  # native's /transcribe/{model} takes what is left
+    for door in (
+        openai,
+        whispercpp,
+        who,
+        alignment,
+        speakers,
+        native,
+    ):  # native's /transcribe/{model} takes what is left
         app.include_router(door.router)
     app.add_exception_handler(EarwitnessError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -135,10 +135,13 @@ class House:
         Without `words` it is only told who spoke when. Whoever gets it must watch it before the next await. Raises
         BadInput without a recording, and Busy.
         """
-        path = upload.recording()
         key = (upload.digest, caller, repr(recipe), words)
+        return self.start(upload, key, self._run(upload.recording(), recipe, words=words))
+
+    def start(self, upload: Upload, key: object, run: Run) -> Work:
+        """The work of an upload by a key, likewise; `run` is what is done where nobody does it yet."""
         upload.taken = True
-        work, shared = self.works.join(key, self._run(path, recipe, words=words), upload.close)
+        work, shared = self.works.join(key, run, upload.close)
         if shared:
             self.metrics.shared.inc()
         return work
