@@ -35,7 +35,7 @@ from earwitness.models.catalog import Catalog
 from earwitness.models.lane import Lane
 from earwitness.models.pool import Pool
 from earwitness.models.room import Limits
-from earwitness.parts import Aligner, Diarizer, PartSpec, Vad
+from earwitness.parts import Aligner, Diarizer, Foldered, PartSpec, Vad
 from earwitness.plugins import ENGINES, PARTS, Found, Plugins
 from earwitness.types import Can, Machine, Plan
 
@@ -192,16 +192,23 @@ class Kit:
             kept.close()
 
     def aligners(self) -> dict[str, tuple[str, ...]]:
-        """The languages of each aligner that can be used here, by name, in the order of their names."""
-        usable = (found.spec for found in self.parts if found.spec is not None and found.why_not is None)
-        return {spec.name: spec.languages for spec in usable if spec.does == "aligner"}
+        """The languages of each aligner that can be used here, by name, the preferred one first."""
+        return {name: spec.languages for name, spec in self._aligning().items() if spec.languages}
 
     def aligner(self, name: str) -> Aligner:
         """An aligner, loaded when it is first wanted. Raises NotFound, Missing and EngineFailed."""
         with self._loading_part:
             if name not in self._aligners:
-                self._aligners[name] = self.parts.get(name).load()
+                spec = self._aligning().get(name) or self.parts.get(name)
+                self._aligners[name] = spec.load()
             return self._aligners[name]
+
+    def _aligning(self) -> dict[str, PartSpec[Aligner]]:
+        """The aligners that can be used here, and those in the model directory after them."""
+        usable = [found.spec for found in self.parts if found.spec is not None and found.why_not is None]
+        given = {spec.name: spec for spec in usable if spec.does == "aligner"}
+        folders = (spec.inside(self.settings.models_folder) for spec in given.values() if isinstance(spec, Foldered))
+        return given | {spec.name: spec for found in folders for spec in found if spec.name not in given}
 
     def close(self) -> None:
         """Unload everything."""

@@ -6,7 +6,8 @@ A part is blocking and synchronous, keeps no state between calls (state travels 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,4 +124,13 @@ class PartSpec(Protocol[P_co]):
 
     def load(self) -> P_co:
         """The loaded part. Raises Missing or EngineFailed."""
+        ...
+
+
+@runtime_checkable
+class Foldered(Protocol):
+    """A spec that finds further parts in the model directory."""
+
+    def inside(self, models: Path) -> tuple[PartSpec[Aligner], ...]:
+        """One part for each model there."""
         ...

@@ -5,7 +5,7 @@ marked as not aligned. Pure functions; what an aligner needs besides its model.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -31,15 +31,24 @@ class Fit:
 
 
 def laid_out(
-    words: Sequence[str], pieces: Sequence[Sequence[str]], fits: Sequence[Fit], start_s: float, end_s: float
+    words: Sequence[str],
+    pieces: Sequence[Sequence[str]],
+    fits: Sequence[Fit],
+    start_s: float,
+    end_s: float,
+    *,
+    sure: Callable[[float], float] | None = None,
 ) -> tuple[Word, ...]:
-    """The words with their times; `fits` holds one for each piece in order, or none at all where nothing was found."""
+    """The words with their times; `fits` holds one for each piece in order, or none at all where nothing was found.
+
+    `sure` makes a confidence of a score, which is then the aligner's own.
+    """
     placed = list[Word | None]()
     at = 0
     for word, said in zip(words, pieces, strict=True):
         mine = fits[at : at + len(said)]
         at += len(said)
-        placed.append(_placed(word, mine, start_s, end_s) if mine else None)
+        placed.append(_placed(word, mine, start_s, end_s, sure or confidence) if mine else None)
     return filled(words, _believed(placed), start_s, end_s)
 
 
@@ -83,9 +92,9 @@ def _believed(placed: Sequence[Word | None]) -> list[Word | None]:
     return found
 
 
-def _placed(word: str, fits: Sequence[Fit], low_s: float, high_s: float) -> Word:
+def _placed(word: str, fits: Sequence[Fit], low_s: float, high_s: float, certain: Callable[[float], float]) -> Word:
     """The word where its pieces lie."""
     lengths = [max(f.end_s - f.start_s, 1e-3) for f in fits]
-    sure = confidence(sum(f.score * n for f, n in zip(fits, lengths, strict=True)) / sum(lengths))
+    sure = float(certain(sum(f.score * n for f, n in zip(fits, lengths, strict=True)) / sum(lengths)))
     start_s, end_s = (min(max(t, low_s), high_s) for t in (fits[0].start_s, fits[-1].end_s))
     return Word(word, start_s, end_s, confidence=round(sure, 3))
