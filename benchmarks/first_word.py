@@ -39,11 +39,11 @@ COLUMNS = ["what", "median ms", "fastest ms", "slowest ms", "modules"]
 def speak(path: Path, folder: Path) -> None:
     """In the child process: print the first words as soon as they are there, then what took how long."""
     began = time.perf_counter()
-    from earwitness import batch
+    from earwitness import batch, gathering
     from earwitness.kit import Kit
     from earwitness.stages.recipe import Recipe
 
-    imported, stop, heard = time.perf_counter(), batch.Stop(), list[float]()
+    imported, stop, heard = time.perf_counter(), gathering.Stop(), list[float]()
     with Kit(common.settings(folder)) as kit:
         kit.can("default")
         loaded = time.perf_counter()

@@ -4,159 +4,28 @@
 `stages`; the model comes from the kit. `speakers` does it without the words: who spoke when.
 """
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
-from types import MappingProxyType
 
-from earwitness.__about__ import __version__
-from earwitness.audio import decode, timebase
+from earwitness.audio import decode
 from earwitness.audio.container import Source, opened
 from earwitness.audio.decode import Report
 from earwitness.engines import honour
-from earwitness.errors import BadInput, ForeignSpeech, StorageFailed, Unsupported
+from earwitness.errors import BadInput, ForeignSpeech, Unsupported
+from earwitness.gathering import Gathering, Progress, Stop, progress, refuse_foreign
 from earwitness.kit import Kit
 from earwitness.models.lane import Urgency
 from earwitness.parts import Crowd, Hearing
 from earwitness.stages import align, speech
-from earwitness.stages.align import Timer
-from earwitness.stages.attribute import alike, attribute, by_channel, name_known
+from earwitness.stages.attribute import alike, by_channel
 from earwitness.stages.recipe import CHANNELS, Diarizing, Recipe
-from earwitness.stages.recognise import Recognised, edges_s, recognise
-from earwitness.types import Audio, Diarization, Notice, Plan, Provenance, Segment, Suppressed, Transcript
-
-LEAST_REFUSED_S = 1.5
-"""Foreign speech must be this long before a recording is refused for it."""
+from earwitness.stages.recognise import edges_s, recognise
+from earwitness.types import Ask, Audio, Can, Segment, Transcript
 
 BY_VOICE = "Tell the speakers apart by their voices: --speakers (API: speakers=auto)."
-
-REASONS: Mapping[str, str] = MappingProxyType(
-    {
-        "foreign_or_unclear": "speech that is not English, or too unclear, was left out",
-        "not_speech": "sound that is no speech was left out",
-        "phantom": "words that recognisers make up over noise were left out",
-        "repetition": "words that the recogniser said again and again were left out",
-        "nothing_heard": "speech was found, and no words were recognised in it",
-    }
-)
-"""Why text is held back, by code."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is. `total_s` is None where the recording does not say; `speed` is in seconds of sound a second."""
-
-    done_s: float
-    total_s: float | None
-    speed: float
-
-    @property
-    def eta_s(self) -> float | None:
-        """Seconds until the end, where that can be told."""
-        if self.total_s is None or self.speed <= 0:
-            return None
-        return max(0.0, self.total_s - self.done_s) / self.speed
-
-
-class Stop:
-    """A switch that ends a run from another thread: what is finished by then is kept."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def set(self) -> None:
-        """End the run at the next chance."""
-        self._event.set()
-
-    def __bool__(self) -> bool:
-        return self._event.is_set()
-
-
-@dataclass(slots=True)
-class Gathering:
-    """What a run has so far; `transcript` may be taken at any time, also after a failure."""
-
-    recipe: Recipe
-    report: Report
-    plan: Plan | None = None
-    not_honoured: tuple[str, ...] = ()
-    segments: tuple[Segment, ...] = ()
-    suppressed: tuple[Suppressed, ...] = ()
-    done_s: float = 0.0
-    diarization: Diarization | None = None
-    timer: Timer | None = None
-    methods: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def end_s(self) -> float:
-        """Where the decoded part of the recording, or the range that is wanted of it, ends."""
-        decoded_s, to_s = self.report.decoded_s, self.recipe.to_s
-        return decoded_s if to_s is None else min(decoded_s, to_s)
-
-    def transcript(self, *, complete: bool) -> Transcript:
-        """The transcript of what is finished."""
-        who = self.diarization or Diarization()
-        return Transcript(
-            segments=self.segments,
-            duration_s=self.end_s if complete else self.done_s,
-            language=_language(self.segments) or self.recipe.ask.language,
-            task=self.recipe.ask.task,
-            provenance=Provenance(
-                earwitness=__version__,
-                engine=self.plan.engine if self.plan else "",
-                model=self.plan.model if self.plan else self.recipe.model,
-                device=self.plan.device.name if self.plan else "",
-                recipe=self.recipe.as_json(),
-                source=self.report.info,
-                not_honoured=self.not_honoured,
-                notices=(
-                    *_fallen(self.plan),
-                    *self.report.notices,
-                    *_notices(self.suppressed),
-                    *self._about_speakers(),
-                    *(self.timer.notices() if self.timer else ()),
-                ),
-                methods=self._methods(),
-            ),
-            suppressed=self.suppressed,
-            complete=complete,
-            turns=who.turns,
-            speakers=who.speakers,
-        )
-
-    def take(self, found: Recognised) -> tuple[Segment, ...]:
-        """Add what came of a stretch; its segments, with the decoder's steps only where they are asked for."""
-        keep = self.recipe.ask.logprobs
-        fresh = found.segments if keep else tuple(replace(s, tokens=()) for s in found.segments)
-        fresh = self.timer.timed(fresh, found.audio) if self.timer else fresh
-        self.segments += fresh
-        self.suppressed += found.suppressed
-        self.done_s = timebase.seconds(found.done)
-        return fresh
-
-    def name(self, found: Diarization, kit: Kit | None = None) -> Diarization:
-        """Take over who spoke when, with the names of known voices, and of the people whom the kit knows."""
-        how = self.recipe.diarizing or Diarizing()
-        found = name_known(found, how.known) if how.known else found
-        found = _recognised(found, kit, how.part) if kit and how.people else found
-        kept = found.speakers if how.voices else tuple(replace(s, voice=()) for s in found.speakers)
-        self.diarization = replace(found, speakers=kept)
-        return self.diarization
-
-    def _methods(self) -> dict[str, str]:
-        """The parts that took part, by what they did."""
-        found = dict(self.methods)
-        if self.timer and self.timer.used:
-            found["words"] = "+".join(self.timer.used)
-        return found | ({"speakers": self.diarization.method} if self.diarization else {})
-
-    def _about_speakers(self) -> tuple[Notice, ...]:
-        if self.diarization is None and self.recipe.diarizing is not None:
-            return (Notice("speakers_left_out", "the work was stopped before the speakers were told apart"),)
-        return self.diarization.notices if self.diarization else ()
 
 
 def run(
@@ -195,11 +64,7 @@ def run(
     started = time.monotonic()
     with kit.lane(recipe.model) as (plan, lane), lane.seat(urgency=urgency) as seat:
         gathered.plan = plan
-        wanted = align.for_speakers(recipe) if hearing else recipe
-        ask = align.asked(wanted, lane.can, aligners := kit.aligners())
-        gathered.timer = align.timer(wanted, ask, lane.can, aligners, kit.aligner)
-        ask, gathered.not_honoured = honour(ask, lane.can)
-        gathered.methods |= {"words": plan.engine} if ask.word_times else {}
+        ask = _asked(gathered, lane.can, kit)
         blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
         room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s)
         how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
@@ -209,20 +74,31 @@ def run(
             if fresh and on_segments and not hearing:
                 on_segments(fresh)
             if on_progress:
-                on_progress(_progress(gathered, recipe, started))
+                on_progress(progress(gathered, recipe, started))
             if stop:
                 break
     if not stop:
         gathered.done_s = gathered.end_s
         if on_progress:
-            on_progress(_progress(gathered, recipe, started))
-        _refuse_foreign(gathered)
-        if hearing and recipe.diarizing:
-            who = gathered.name(hearing.tell(recipe.diarizing.crowd), kit)
-            gathered.segments = attribute(gathered.segments, who)
+            on_progress(progress(gathered, recipe, started))
+        refuse_foreign(gathered)
+        if hearing:
+            gathered.attribute(hearing, kit)
             if gathered.segments and on_segments:
                 on_segments(gathered.segments)
     return gathered.transcript(complete=not stop)
+
+
+def _asked(gathered: Gathering, can: Can, kit: Kit) -> Ask:
+    """What is asked of the engine: what it can't do is left to parts, or noted as not honoured."""
+    recipe, aligners = gathered.recipe, kit.aligners()
+    wanted = align.for_speakers(recipe) if recipe.diarizing else recipe
+    ask = align.asked(wanted, can, aligners)
+    gathered.timer = align.timer(wanted, ask, can, aligners, kit.aligner)
+    ask, gathered.not_honoured = honour(ask, can)
+    if ask.word_times and gathered.plan:
+        gathered.methods["words"] = gathered.plan.engine
+    return ask
 
 
 def speakers(
@@ -250,24 +126,11 @@ def speakers(
     for block in _overheard(_until(blocks, stop), hearing):
         gathered.done_s = block.end_s
         if on_progress:
-            on_progress(_progress(gathered, recipe, started))
+            on_progress(progress(gathered, recipe, started))
     if not stop:
         who = gathered.name(hearing.tell(how.crowd), kit)
         gathered.segments = tuple(Segment(t.start_s, t.end_s, "", speaker=t.speaker) for t in who.exclusive)
     return gathered.transcript(complete=not stop)
-
-
-def _recognised(found: Diarization, kit: Kit, part: str) -> Diarization:
-    """The speakers with the names of the people they are, as far as those are known here."""
-    try:
-        people = kit.people()
-    except StorageFailed as error:
-        return replace(found, notices=(*found.notices, Notice("people_not_known", error.message)))
-    if not people:
-        return found
-    from earwitness.archive.naming import recognised
-
-    return replace(found, speakers=recognised(found.speakers, people, kit.diarizer(part).embeds))
 
 
 def _each_channel(
@@ -339,57 +202,8 @@ def _overheard(blocks: Iterator[Audio], hearing: Hearing | None) -> Iterator[Aud
         yield block
 
 
-def _language(segments: Sequence[Segment]) -> str | None:
-    """The language of most of the speech; a guess counts by how likely it was. None where no segment names one."""
-    heard_s = dict[str, float]()
-    for s in segments:
-        if s.language is not None:
-            sure = 1.0 if s.language_prob is None else s.language_prob
-            heard_s[s.language] = heard_s.get(s.language, 0.0) + s.duration_s * sure
-    return max(heard_s, key=lambda code: heard_s[code], default=None)
-
-
 def _until(blocks: Iterator[Audio], stop: Stop | None) -> Iterator[Audio]:
     for block in blocks:
         if stop:
             return
         yield block
-
-
-def _progress(gathered: Gathering, recipe: Recipe, started: float) -> Progress:
-    info = gathered.report.info
-    total_s = info.duration_s if info else None
-    if recipe.to_s is not None:
-        total_s = min(recipe.to_s, total_s) if total_s else recipe.to_s
-    done_s = gathered.done_s - recipe.from_s
-    return Progress(
-        done_s, None if total_s is None else total_s - recipe.from_s, done_s / max(time.monotonic() - started, 1e-6)
-    )
-
-
-def _refuse_foreign(gathered: Gathering) -> None:
-    """Raise ForeignSpeech where there was speech and none of it could be believed."""
-    refused_s = sum(s.end_s - s.start_s for s in gathered.suppressed if s.reason == "foreign_or_unclear")
-    if not gathered.segments and refused_s >= LEAST_REFUSED_S:
-        model = gathered.plan.model if gathered.plan else gathered.recipe.model
-        raise ForeignSpeech(
-            f"{refused_s:.1f} s of speech were found, and none of it is English that {model} can understand",
-            param="language",
-        )
-
-
-def _fallen(plan: Plan | None) -> tuple[Notice, ...]:
-    """One notice for each Plan that was preferred and could not be loaded."""
-    return tuple(Notice("engine_fell_back", why) for why in plan.fell_from) if plan else ()
-
-
-def _notices(suppressed: tuple[Suppressed, ...]) -> tuple[Notice, ...]:
-    """One notice for each reason why text was held back."""
-    found = []
-    for reason, words in REASONS.items():
-        spans = [s for s in suppressed if s.reason == reason]
-        if spans:
-            total = sum(s.end_s - s.start_s for s in spans)
-            first = timebase.clock(spans[0].start_s)
-            found.append(Notice(reason, f"{words}: {len(spans)} place(s), {total:.1f} s, the first at {first}"))
-    return tuple(found)

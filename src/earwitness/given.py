@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from earwitness import batch
+from earwitness import batch, gathering
 from earwitness.__about__ import __version__
 from earwitness.audio import decode, timebase
 from earwitness.audio.container import Source
@@ -59,8 +59,8 @@ def fit(
     kit: Kit,
     recipe: Recipe,
     *,
-    on_progress: Callable[[batch.Progress], None] | None = None,
-    stop: batch.Stop | None = None,
+    on_progress: Callable[[gathering.Progress], None] | None = None,
+    stop: gathering.Stop | None = None,
 ) -> Transcript:
     """The text as a transcript of the recording, each segment with its words; it is not changed.
 
@@ -108,8 +108,8 @@ def _heard(
     source: Source,
     kit: Kit,
     recipe: Recipe,
-    on_progress: Callable[[batch.Progress], None] | None,
-    stop: batch.Stop | None,
+    on_progress: Callable[[gathering.Progress], None] | None,
+    stop: gathering.Stop | None,
 ) -> Transcript:
     """What the recogniser hears, with the times of its words."""
     ask = Ask(language=recipe.ask.language, word_times=True, optional=Ask().optional | {"language"})

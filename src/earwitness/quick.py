@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from earwitness import batch, config
+from earwitness import batch, config, gathering
 from earwitness.kit import Kit
 from earwitness.stages.recipe import Diarizing, Recipe, language_code
 from earwitness.types import Ask, Transcript
@@ -16,7 +16,7 @@ def transcribe(
     model: str = "default",
     language: str | None = None,
     speakers: bool = False,
-    on_progress: Callable[[batch.Progress], None] | None = None,
+    on_progress: Callable[[gathering.Progress], None] | None = None,
 ) -> Transcript:
     """Transcribe one recording with a model that is loaded for it and unloaded after it.
 

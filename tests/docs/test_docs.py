@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from earwitness import batch, config
+from earwitness import batch, config, gathering
 from earwitness.api.errors import STATUS, status_of
 from earwitness.archive.likeness import TIERS
 from earwitness.cli import app
@@ -102,7 +102,7 @@ def test_every_format_is_documented() -> None:
 
 
 def test_every_reason_to_hold_text_back_is_documented() -> None:
-    assert set(batch.REASONS) <= set(rows("docs/formats.md"))
+    assert set(gathering.REASONS) <= set(rows("docs/formats.md"))
 
 
 def test_the_tiers_of_people_are_documented() -> None:

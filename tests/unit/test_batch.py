@@ -11,11 +11,11 @@ from earwitness import batch
 from earwitness.__about__ import __version__
 from earwitness.audio import decode
 from earwitness.audio.decode import Report
-from earwitness.batch import Gathering, Progress, Stop
 from earwitness.config import Settings
 from earwitness.engines import Engine
 from earwitness.engines.fake import Fake, Options
 from earwitness.errors import EngineFailed, ForeignSpeech, Unsupported
+from earwitness.gathering import Gathering, Progress, Stop
 from earwitness.kit import Kit
 from earwitness.models.lane import Lane
 from earwitness.models.pool import Pool

@@ -9,9 +9,9 @@ from typing_extensions import override
 
 from earwitness import batch
 from earwitness.audio.decode import Report
-from earwitness.batch import Gathering, Progress, Stop
 from earwitness.config import Settings
 from earwitness.errors import BadInput, EmptyAudio, EngineFailed, Missing, Unsupported
+from earwitness.gathering import Gathering, Progress, Stop
 from earwitness.kit import Kit
 from earwitness.parts import Crowd, Diarizer
 from earwitness.quick import transcribe

@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from earwitness import batch
+from earwitness import gathering
 from earwitness.errors import Busy, Cancelled, EarwitnessError, EngineFailed
 from earwitness.types import Segment, Transcript
 
 R = TypeVar("R")
-Run = Callable[[Callable[[tuple[Segment, ...]], None], Callable[[batch.Progress], None], batch.Stop], Transcript]
+Tell = Callable[[tuple[Segment, ...]], None]
+Note = Callable[[gathering.Progress], None]
+Run = Callable[[Tell, Note, gathering.Stop], Transcript]
 """A run, waiting for its three hooks: new segments, progress, and the switch that stops it."""
 
 GRACE_SHARE, MOST_GRACE_S = 0.1, 30.0
@@ -27,9 +29,9 @@ class Work:
     """One run and its watchers. Everything but the run itself happens on the event loop."""
 
     def __init__(self, run: Run, finished: Callable[["Work"], None]) -> None:
-        self.stop = batch.Stop()
+        self.stop = gathering.Stop()
         self.began = time.monotonic()
-        self.progress: batch.Progress | None = None
+        self.progress: gathering.Progress | None = None
         self._run, self._finished = run, finished
         self._segments: list[Segment] = []
         self._loop = asyncio.get_running_loop()
@@ -92,7 +94,7 @@ class Work:
     def _tell(self, fresh: tuple[Segment, ...]) -> None:
         self._hand(self._add, fresh)
 
-    def _note(self, progress: batch.Progress) -> None:
+    def _note(self, progress: gathering.Progress) -> None:
         self.progress = progress
 
     def _hand(self, function: Callable[[R], None], value: R) -> None:

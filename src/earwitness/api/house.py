@@ -11,7 +11,7 @@ from typing import TypeVar
 from fastapi import Request
 from structlog.typing import FilteringBoundLogger
 
-from earwitness import batch
+from earwitness import batch, gathering
 from earwitness.api.bridge import Run, Work, Works, in_thread
 from earwitness.api.loads import Loads
 from earwitness.api.uploads import Upload, received, received_raw
@@ -149,8 +149,8 @@ class House:
     def _run(self, path: Path, recipe: Recipe, *, words: bool) -> Run:
         def run(
             tell: Callable[[tuple[Segment, ...]], None],
-            note: Callable[[batch.Progress], None],
-            stop: batch.Stop,
+            note: Callable[[gathering.Progress], None],
+            stop: gathering.Stop,
         ) -> Transcript:
             began = time.monotonic()
             try:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from earwitness import batch, config
+from earwitness import batch, config, gathering
 from earwitness.audio import timebase
 from earwitness.audio.decode import Report
 from earwitness.cli import paths, speaking
@@ -75,7 +75,7 @@ def _one(
     bars: Progress,
 ) -> None:
     """One recording: run it, write it; on Ctrl-C write what is finished and pass the interruption on."""
-    gathered = batch.Gathering(order.recipe, Report())
+    gathered = gathering.Gathering(order.recipe, Report())
     task = bars.add_task(escape(_fitted(recording.shown, bars.console.width)), total=None, detail="")
     live = _speaks(order)
     if len(order.formats) and not targets and recording.several and sys.stdout.isatty():
@@ -155,7 +155,7 @@ def _fitted(name: str, width: int) -> str:
     return name if len(name) <= room else f"…{name[1 - room :]}"
 
 
-def _show(bars: Progress, task: TaskID, now: batch.Progress) -> None:
+def _show(bars: Progress, task: TaskID, now: gathering.Progress) -> None:
     done = timebase.clock(max(0.0, now.done_s), hours=False)[:-4]
     total = "" if now.total_s is None else f" of {timebase.clock(now.total_s, hours=False)[:-4]}"
     eta = "" if now.eta_s is None else f", {timebase.clock(now.eta_s, hours=False)[:-4]} left"

@@ -153,6 +153,7 @@ def _notices(crowd: Crowd, found: int) -> tuple[Notice, ...]:
 class _Spec:
     name = NAME
     does = "diarizer"
+    languages: tuple[str, ...] = ()
 
     def missing(self) -> str | None:
         return library.missing()
