@@ -163,7 +163,7 @@ def main() -> None:
     rules = learned(aligned(kept))
     print(f"{len(rules)} rules, {len(packed(rules)) / 1e3:.0f} kB")
     listed, plain = {word: " ".join(phones) for word, phones in reversed(kept)}, Rules(rules)
-    for name, say in (("rules", plain.say), ("parts and rules", lambda w: Speller(plain).say(w, listed.get))):
+    for name, say in (("rules", plain.say), ("forms and rules", lambda w: Speller(plain).say(w, listed.get))):
         sounds, words = error_rate(say, held)
         print(f"{name}: of {len(held)} words held out {100 * words:.1f} % wrong, {100 * sounds:.1f} % of the sounds")
 

@@ -1,4 +1,4 @@
-"""How English words are spoken that no dictionary lists: from their parts, or by rules from letters to sounds.
+"""How English words are spoken that no dictionary lists: from the word they come of, or by rules.
 
 The rules are made by `tools/letter_rules.py`. Sounds are the 39 of the CMU dictionary, without stress. How often they
 are wrong stands in `docs/words.md`. Knows nothing of sound or times.
@@ -14,7 +14,7 @@ ENDINGS = {"ly": "L IY", "ness": "N AH S", "less": "L AH S", "ful": "F AH L", "i
            "wards": "W ER D Z"}  # fmt: skip
 HISSING, VOICELESS = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"}), frozenset({"P", "T", "K", "F", "TH"})
 LEAST_PART = 3
-"""Letters of a part of a compound."""
+"""Letters of the word before an ending."""
 
 Lookup = Callable[[str], str | None]
 
@@ -64,14 +64,14 @@ class Rules:
 
 
 class Speller:
-    """The sounds of words that a dictionary does not list: from its parts where it lists those, else by rules."""
+    """The sounds of words that a dictionary does not list: from the listed word they come of, else by rules."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
 
     def say(self, word: str, lookup: Lookup) -> tuple[str, ...]:
         """The sounds of a word of letters and apostrophes, at least one; `lookup` gives those of listed words."""
-        return self._inflected(word, lookup) or self._joined(word, lookup) or self._plain(word)
+        return self._inflected(word, lookup) or self._plain(word)
 
     def _inflected(self, word: str, lookup: Lookup) -> tuple[str, ...]:
         """A possessive, a plural, a past or another form of a word, whether that is listed or not."""
@@ -90,15 +90,6 @@ class Speller:
             listed = lookup(stem) if stem != word and len(stem) >= LEAST_PART else None
             if listed:
                 return (*listed.split(), *said.split())
-        return ()
-
-    def _joined(self, word: str, lookup: Lookup) -> tuple[str, ...]:
-        """Two listed words in one, split where the shorter of them is longest."""
-        cuts = sorted(range(LEAST_PART, len(word) - LEAST_PART + 1), key=lambda at: abs(2 * at - len(word)))
-        for at in cuts:
-            first, second = lookup(word[:at]), lookup(word[at:])
-            if first and second and len(word) >= 2 * LEAST_PART + 2:
-                return (*first.split(), *second.split())
         return ()
 
     def _listed_or_plain(self, word: str, lookup: Lookup) -> tuple[str, ...]:
