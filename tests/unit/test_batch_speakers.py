@@ -52,7 +52,7 @@ def test_segments_have_their_speakers_and_the_transcript_its_turns(own: Hearer) 
     assert [(round(s.start_s), s.speaker) for s in found.segments] == [(0, "S1"), (3, "S2"), (6, "S1")]
     assert [(round(t.start_s), t.speaker) for t in found.turns] == [(0, "S1"), (3, "S2"), (6, "S1")]
     assert [s.id for s in found.speakers] == ["S1", "S2"]
-    assert found.provenance.methods == {"speakers": "double"}
+    assert found.provenance.methods == {"speakers": "double", "words": "fake"}
     assert "double" in [n.code for n in found.provenance.notices]
 
 
@@ -109,7 +109,7 @@ def test_known_voices_have_names_and_no_embedding_is_kept_unless_asked(own: Hear
 def test_silence_has_no_speakers(own: Hearer) -> None:
     found = batch.run(sounds.wav(sounds.silence(3)), WHO, own)
     assert (found.segments, found.turns, found.speakers) == ((), (), ())
-    assert found.provenance.methods == {"speakers": "double"}
+    assert found.provenance.methods == {"speakers": "double", "words": "fake"}
 
 
 def test_work_that_is_stopped_says_that_speakers_are_left_out(own: Hearer) -> None:
@@ -138,7 +138,7 @@ def test_what_was_recognised_before_the_diarizer_broke_can_be_had(own: Hearer, m
         batch.run(sounds.wav(long), WHO, own, gathering=gathered)
     found = gathered.transcript(complete=False)
     assert "speakers_left_out" in [n.code for n in found.provenance.notices]
-    assert (found.turns, found.provenance.methods) == ((), {})
+    assert (found.turns, found.provenance.methods) == ((), {"words": "fake"})
     with own.lane("fake") as (_, lane):
         assert lane.seated == 0
 

@@ -1,11 +1,6 @@
 """`earwitness demo`: the main job on the sample that comes with the install, and what to try next."""
 
-from typing import TYPE_CHECKING
-
 import typer
-
-if TYPE_CHECKING:
-    from earwitness.types import Segment
 
 
 def demo() -> None:
@@ -13,33 +8,26 @@ def demo() -> None:
     import time
 
     from rich.console import Console
-    from rich.markup import escape
 
     from earwitness import batch, config
-    from earwitness.audio import timebase
+    from earwitness.cli import speaking
     from earwitness.kit import Kit
     from earwitness.models.catalog import sample
-    from earwitness.stages.recipe import Recipe
+    from earwitness.stages.recipe import Diarizing, Recipe
 
     console = Console(highlight=False, soft_wrap=True)
     path = sample()
     console.print(f"[bold]Listening to {path.name}[/], a short scene for two voices that comes with the recogniser.\n")
 
-    def told(fresh: "tuple[Segment, ...]") -> None:
-        for segment in fresh:
-            console.print(f"[dim]{timebase.clock(segment.start_s, hours=False)[:-2]}[/]  {escape(segment.text)}")
-
     with Kit(config.load()) as kit:
         kit.can("default")
+        kit.diarizer()
         began = time.monotonic()
-        found = batch.run(
-            path,
-            Recipe(),
-            kit,
-            on_segments=told,
-        )
+        with console.status("listening …"):
+            found = batch.run(path, Recipe(diarizing=Diarizing()), kit)
         took_s = time.monotonic() - began
         cores = kit.machine.cores
+    speaking.show(found, console)
     speed = found.duration_s / took_s
     console.print(
         f"\n{found.duration_s:.0f} s of sound in {took_s:.1f} s, {speed:.0f} times real time on {cores} core(s), "
@@ -47,6 +35,7 @@ def demo() -> None:
         "[bold]Try next[/]\n"
         "  earwitness transcribe YOUR-RECORDING.mp3\n"
         "  earwitness transcribe talk.mp4 -f srt -f json -o transcripts\n"
+        "  earwitness transcribe meeting.mp4 --speakers\n"
         "  earwitness serve      [dim]# OpenAI's speech API on http://127.0.0.1:8000[/]\n"
         "  earwitness doctor     [dim]# what is here, what is missing[/]"
     )

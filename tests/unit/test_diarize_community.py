@@ -1,0 +1,141 @@
+"""The embedded diarizer with its real networks, on the sample conversation and on sound that is none."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earwitness.audio import decode, timebase
+from earwitness.errors import BadInput, EngineFailed, Missing
+from earwitness.models.catalog import sample
+from earwitness.parts import Crowd, Diarizer
+from earwitness.parts.diarize_community import spec
+from earwitness.parts.voices import library
+from earwitness.types import Audio, Diarization, Samples
+from support import sounds
+
+
+@pytest.fixture(scope="module")
+def diarizer() -> Diarizer:
+    return spec.load()
+
+
+@pytest.fixture(scope="module")
+def scene() -> Samples:
+    """Nagg and Nell, 28 s."""
+    return decode.decode(sample()).samples
+
+
+def heard(diarizer: Diarizer, samples: Samples, crowd: Crowd = Crowd(), *, block: int = 0) -> Diarization:  # noqa: B008 - frozen
+    """What is told of some sound, handed in in blocks."""
+    hearing, block = diarizer.begin(), block or max(1, len(samples))
+    for at in range(0, len(samples), block):
+        hearing.hear(Audio(samples[at : at + block], at))
+    return hearing.tell(crowd)
+
+
+def test_the_sample_has_two_speakers_who_take_turns(diarizer: Diarizer, scene: Samples) -> None:
+    found = heard(diarizer, scene)
+    assert [s.id for s in found.speakers] == ["S1", "S2"]
+    assert [t.speaker for t in found.exclusive if t.end_s - t.start_s > 0.5][:4] == ["S1", "S1", "S1", "S2"]
+    assert all(s.confidence and s.confidence > 0.6 for s in found.speakers)
+    assert sum(s.speech_s for s in found.speakers) == pytest.approx(21.5, abs=2.5)
+    assert all(np.linalg.norm(s.voice) == pytest.approx(1.0, abs=1e-5) for s in found.speakers)
+    assert found.method == "community"
+
+
+@pytest.mark.parametrize("block_s", [0.1, 7.3, 30.0])
+def test_it_does_not_matter_how_the_sound_is_handed_in(diarizer: Diarizer, scene: Samples, block_s: float) -> None:
+    found = heard(diarizer, scene, block=timebase.samples(block_s))
+    assert found.turns == heard(diarizer, scene).turns
+
+
+def test_asking_on_the_way_changes_nothing(diarizer: Diarizer, scene: Samples) -> None:
+    half, hearing = len(scene) // 2, diarizer.begin()
+    hearing.hear(Audio(scene[:half]))
+    early = hearing.tell(Crowd())
+    assert {t.speaker for t in early.turns} == {"S1", "S2"}
+    assert max(t.end_s for t in early.turns) <= timebase.seconds(half)
+    hearing.hear(Audio(scene[half:], half))
+    assert hearing.tell(Crowd()) == heard(diarizer, scene)
+
+
+def test_a_range_of_a_recording_has_its_times(diarizer: Diarizer, scene: Samples) -> None:
+    hearing, start = diarizer.begin(), timebase.samples(3600.0)
+    hearing.hear(Audio(scene, start))
+    late, plain = hearing.tell(Crowd()), heard(diarizer, scene)
+    assert [t.speaker for t in late.turns] == [t.speaker for t in plain.turns]
+    assert late.turns[0].start_s == pytest.approx(3600 + plain.turns[0].start_s, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        np.zeros(0, np.float32),
+        np.zeros(16_000 * 12, np.float32),
+        sounds.tone(5, 440).astype(np.float32),
+        (0.1 * np.random.default_rng(1).normal(size=16_000 * 11)).astype(np.float32),
+    ],
+    ids=["nothing", "silence", "a tone", "noise"],
+)
+def test_where_nobody_speaks_nobody_is_named(diarizer: Diarizer, samples: Samples) -> None:
+    assert heard(diarizer, samples).speakers == ()
+
+
+def test_very_little_sound_and_wrong_numbers(diarizer: Diarizer, scene: Samples) -> None:
+    assert len(heard(diarizer, scene[: timebase.samples(0.3)]).speakers) <= 1
+    one, many = heard(diarizer, scene, Crowd(count=1)), heard(diarizer, scene, Crowd(count=20))
+    assert [s.id for s in one.speakers] == ["S1"]
+    assert len(many.speakers) < 20
+    assert [n.code for n in many.notices] == ["fewer_speakers"]
+
+
+def test_a_quiet_recording_is_told_like_a_loud_one(diarizer: Diarizer, scene: Samples) -> None:
+    loud, quiet = heard(diarizer, scene), heard(diarizer, (scene * np.float32(0.02)).astype(np.float32))
+    assert [s.id for s in quiet.speakers] == [s.id for s in loud.speakers]
+    assert len(quiet.turns) == pytest.approx(len(loud.turns), abs=2)
+
+
+def test_sound_that_does_not_follow_is_refused(diarizer: Diarizer, scene: Samples) -> None:
+    hearing = diarizer.begin()
+    hearing.hear(Audio(scene[:16_000]))
+    with pytest.raises(BadInput, match="does not follow"):
+        hearing.hear(Audio(scene[:16_000], 160_000))
+
+
+def test_one_voice_is_known_again_and_another_is_not(diarizer: Diarizer, scene: Samples) -> None:
+    turns = [t for t in heard(diarizer, scene).exclusive if t.end_s - t.start_s > 1.2]
+    by_speaker: dict[str, list[Samples]] = {"S1": [], "S2": []}
+    for t in turns:
+        by_speaker[t.speaker].append(scene[timebase.samples(t.start_s) : timebase.samples(t.end_s)])
+    first, again, other = (
+        diarizer.voice(Audio(np.concatenate(clips)))
+        for clips in (by_speaker["S1"][:3], by_speaker["S1"][3:], by_speaker["S2"])
+    )
+    assert first is not None
+    assert again is not None
+    assert other is not None
+    assert float(np.dot(first, again)) > 0.45 > float(np.dot(first, other))
+    assert diarizer.voice(Audio(np.zeros(48_000, np.float32))) is None
+
+
+# ── the wheel that carries the models ──
+def test_without_the_wheel_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "_library", lambda: None)
+    assert "moonshine-voice==0.0.73" in (spec.missing() or "")
+    with pytest.raises(Missing) as told:
+        library.read()
+    assert "pip install" in (told.value.remedy or "")
+
+
+def test_another_wheel_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    real = library._library()
+    assert real is not None
+    whole = real.read_bytes()
+    head = bytes.fromhex(library.PIECES["lda"][0])
+    at = whole.index(head) + 1000
+    other = tmp_path / "libmoonshine.so"
+    other.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    monkeypatch.setattr(library, "_library", lambda: other)
+    with pytest.raises(EngineFailed, match="does not hold the lda"):
+        library.read()
