@@ -96,6 +96,20 @@ def test_a_quiet_recording_is_told_like_a_loud_one(diarizer: Diarizer, scene: Sa
     assert len(quiet.turns) == pytest.approx(len(loud.turns), abs=2)
 
 
+def test_silence_that_was_put_in_changes_nobodys_voice(diarizer: Diarizer, scene: Samples) -> None:
+    gap = np.zeros(timebase.samples(8.0), np.float32)
+    turns = [t for t in heard(diarizer, scene).exclusive if t.end_s - t.start_s > 1.0]
+    cut = [scene[timebase.samples(t.start_s) : timebase.samples(t.end_s)] for t in turns]
+    found = heard(diarizer, np.concatenate([part for clip in cut for part in (gap, clip)]))
+    at_s, expected = 0.0, list[str]()
+    for turn, clip in zip(turns, cut, strict=True):
+        at_s += 8.0 + timebase.seconds(len(clip))
+        middle_s = at_s - timebase.seconds(len(clip)) / 2
+        expected += [t.speaker for t in found.exclusive if t.start_s <= middle_s <= t.end_s and turn.speaker == "S1"]
+    assert len(found.speakers) == 2
+    assert set(expected) == {"S1"}
+
+
 def test_sound_that_does_not_follow_is_refused(diarizer: Diarizer, scene: Samples) -> None:
     hearing = diarizer.begin()
     hearing.hear(Audio(scene[:16_000]))

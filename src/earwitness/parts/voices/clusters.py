@@ -30,8 +30,12 @@ CLEAR_S = 1.2
 """Embeddings of stretches shorter than this do not make speakers; they are given to them."""
 ALIKE = 0.25
 """Cosine below which a stretch is like no speaker found; such stretches make speakers of their own."""
-OWN_S = 0.4
-"""How long one such stretch is at least."""
+OWN_S, OWN_LEAST_S = 0.4, 0.2
+"""How long one such stretch is at least, and how long all of a speaker are, for each minute of speech and at least.
+
+In a long recording the short stretches that sound like nobody are noise and ends of words more than people.
+"""
+MOST_OWN_LEAST_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,15 +72,18 @@ def speakers(voices: Floats, seconds: NDArray[np.float64], crowd: Crowd, pieces:
             viewed[first : first + BLOCK], some[first : first + BLOCK], lasting[first : first + BLOCK], tight
         )
     ]
-    fewest, most = crowd.count or crowd.least or 1, crowd.count or crowd.most or len(groups)
-    merged = _merged(groups, fewest, most)
-    least_s = float(np.clip(0.2 * seconds.sum() / JUDGED / 60, 0.2, 5.0))
-    if crowd.count is None:
-        kept = [g for g in merged if g.speech_s / JUDGED >= least_s]
-        merged = kept if len(kept) >= fewest else merged
+    fewest, most = crowd.count or crowd.least or 1, crowd.count or crowd.most or len(voices)
+    minutes = seconds.sum() / JUDGED / 60
+    least_s = float(np.clip(OWN_LEAST_S * minutes, OWN_LEAST_S, MOST_OWN_LEAST_S))
+    own_s = float(np.clip(OWN_S * minutes, OWN_S, CLEAR_S))
+    merged = _merged(groups, 1, most)
+    kept = [g for g in merged if g.speech_s / JUDGED >= least_s]
+    merged = kept if len(kept) >= fewest else merged
     found = np.array([g.voice for g in merged], np.float32)
-    room = (crowd.count or crowd.most or len(voices)) - len(found)
-    return np.concatenate([found, _others(found, voices, seconds, least_s)[: max(0, room)]])
+    others = _others(found, voices, seconds, own_s, least_s)[: max(0, most - len(found))]
+    if len(found) + len(others) < fewest:  # only then is one voice taken for several
+        found = np.array([g.voice for g in _merged(groups, fewest - len(others), most)], np.float32)
+    return np.concatenate([found, others])
 
 
 def views(voices: Floats, pieces: Pieces) -> Floats:
@@ -147,9 +154,9 @@ def _joined(one: Group, other: Group) -> Group:
     return Group(view, voice, size, speech_s)
 
 
-def _others(found: Floats, voices: Floats, seconds: NDArray[np.float64], least_s: float) -> Floats:
+def _others(found: Floats, voices: Floats, seconds: NDArray[np.float64], own_s: float, least_s: float) -> Floats:
     """Speakers among the stretches that are like none of those found: those who say little."""
-    alone = (alike(voices, found).max(1) < ALIKE) & (seconds >= OWN_S)
+    alone = (alike(voices, found).max(1) < ALIKE) & (seconds >= own_s)
     some, lasting = voices[alone], seconds[alone]
     if not 0 < len(some) <= BLOCK:
         return np.zeros((0, 256), np.float32)

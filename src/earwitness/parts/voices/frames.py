@@ -35,6 +35,9 @@ LAG_S = 0.02
 
 FEATURE_S = 0.08
 BLOCK_FEATURES = 125
+QUIET = 8.0
+"""Frames this far below the loud ones (35 dB, in logarithms of power) are silence that was put in, not the room."""
+
 LONGEST_S, SHORTEST_S = 3.0, 0.15
 """Stretches with one voice: longer ones are cut, shorter ones have no embedding."""
 
@@ -78,7 +81,9 @@ class Networks:
     def features(self, block: Samples, heard: int) -> Floats:
         """Features of a block of 10 s of which `heard` samples are the recording's: shape (2560, 125)."""
         logs = fbank(block)
-        logs = logs - logs[: max(1, min(len(logs), heard // SHIFT))].mean(0)
+        mine = logs[: max(1, min(len(logs), heard // SHIFT))]
+        level = mine.mean(1)
+        logs = logs - mine[level >= np.percentile(level, 95) - QUIET].mean(0)
         found: Floats = self._encoder.run(None, {"fbank": logs[None]})[0]
         return found.reshape(-1, BLOCK_FEATURES)
 
