@@ -108,14 +108,12 @@ def load_wav(path: Path) -> "NDArray[np.float32]":
 
 def error_rate(pairs: list[tuple[str, str]]) -> tuple[float, int, str]:
     """Word error rate in percent, reference words, and S/D/I in words, by the Whisper English normaliser."""
-    import jiwer
-    from whisper_normalizer.english import EnglishTextNormalizer
+    from earwitness.rollout import scores
 
-    normal = EnglishTextNormalizer()
-    found = jiwer.process_words([normal(r) for r, _ in pairs], [normal(h) for _, h in pairs])
-    words = found.hits + found.substitutions + found.deletions
-    wrong = found.substitutions + found.deletions + found.insertions
-    return 100 * wrong / words, words, f"{found.substitutions}/{found.deletions}/{found.insertions}"
+    found = scores.added(scores.wording(reference, heard) for reference, heard in pairs)
+    assert found is not None
+    assert found.rate is not None
+    return 100 * found.rate, found.reference, f"{found.substituted}/{found.deleted}/{found.inserted}"
 
 
 # ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────────

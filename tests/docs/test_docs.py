@@ -158,6 +158,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     for name in ("talk.mp4", "talks/first.mp4", "more/second.mp3"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(film)
+    (folder / "manifest.jsonl").write_text('{"file": "talk.mp4", "text": "Do you hear me?"}\n')
     (folder / "call.wav").write_bytes(sounds.wav(np.stack([voice, voice], axis=1)))
     return folder
 

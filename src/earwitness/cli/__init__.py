@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from earwitness.cli import bench, demo, doctor, models, serve, speakers, transcribe
+from earwitness.cli import bench, demo, doctor, evaluate, models, serve, speakers, transcribe
 from earwitness.cli.exits import INTERRUPTED, code_of, explain
 from earwitness.errors import EarwitnessError
 
@@ -22,6 +22,7 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
+app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(speakers.app, name="speakers")
 

@@ -106,7 +106,7 @@ def _meant(word: str) -> list[Recording]:
                 f"there is no recording in the folder {word!r}",
                 remedy="Name the files if they end otherwise.",
             )
-        return [Recording(p, _shown(str(p)), p.relative_to(path)) for p in inside]
+        return [Recording(p, shown(str(p)), p.relative_to(path)) for p in inside]
     if not path.exists() and any(c in word for c in "*?["):
         matches = sorted(Path(m) for m in glob.glob(word, recursive=True))  # noqa: PTH207 - patterns may be absolute
         if not matches:
@@ -116,10 +116,10 @@ def _meant(word: str) -> list[Recording]:
 
 
 def _single(path: Path) -> Recording:
-    return Recording(path, _shown(str(path)), Path(path.name or "recording"))
+    return Recording(path, shown(str(path)), Path(path.name or "recording"))
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A name fit for a terminal: control characters are escaped."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
 

@@ -1,0 +1,1 @@
+"""What is measured before something is believed: recordings with references, scores, and whole manifests of them."""
