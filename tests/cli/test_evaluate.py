@@ -2,17 +2,19 @@
 
 import io
 import json
+import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from earwitness.cli import app
+from earwitness.cli import app, paths
 from earwitness.cli import evaluate as command
 from earwitness.cli.exits import code_of
-from earwitness.errors import BadInput, EarwitnessError, Missing, NotFound, UnknownModel
+from earwitness.errors import BadInput, EarwitnessError, Missing, NotFound, StorageFailed, UnknownModel
 from earwitness.rollout import evaluate, scores
 from earwitness.rollout.manifest import Row
 from earwitness.rollout.scores import Wording
@@ -145,3 +147,23 @@ def test_numbers_that_are_not_there_are_dashes() -> None:
     assert "[b]x" in shown
     assert "\x1b" not in shown
     assert "–" in shown
+
+
+def test_what_is_no_file_is_written_to_and_stays(tmp_path: Path) -> None:
+    pipe, came = tmp_path / "pipe", list[str]()
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: came.append(pipe.read_text()))
+    reader.start()
+    paths.write(pipe, "numbers\n")
+    reader.join(timeout=10)
+    assert came == ["numbers\n"]
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="wants a file whose beginning can't be read")
+def test_what_can_not_be_read_is_a_failure_and_the_rest_is_done(manifest: Path) -> None:
+    files = ("/proc/self/mem", "x" * 5000, "\0", ".", "silence.wav")
+    manifest.write_text("\n".join(json.dumps({"file": file, "text": ""}) for file in files))
+    done = run(manifest)
+    assert done.exit_code == code_of(StorageFailed("x"))
+    assert "5 recordings, 4 failed" in done.stdout

@@ -93,6 +93,12 @@ def test_wrong_lines_of_rttm(tmp_path: Path, line: str) -> None:
         manifest.rttm(tmp_path / "b.rttm")
 
 
+def test_an_uem_without_a_stretch_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "a.uem").write_text(";; nothing\n")
+    with pytest.raises(BadInput, match="names no stretch"):
+        manifest.uem(tmp_path / "a.uem")
+
+
 @pytest.mark.parametrize("line", ["a 1 0.0", "a 1 5 4", "a 1 nan 4"])
 def test_wrong_lines_of_uem(tmp_path: Path, line: str) -> None:
     (tmp_path / "a.uem").write_text(line)

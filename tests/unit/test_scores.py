@@ -114,6 +114,12 @@ def test_what_lies_outside_the_scored_stretches_counts_for_nothing() -> None:
     assert (found.speech_s, found.der) == (3, 0)
 
 
+def test_who_is_named_twice_at_a_time_speaks_once() -> None:
+    twice = turns((0, 3, "Ann"), (2, 4, "Ann"), (0, 4, "Ann"))
+    found = scores.speaking(twice, turns((0, 4, "S1")), ((0, 6), (2, 10)))
+    assert (found.speech_s, found.der, found.jer) == (4, 0, 0)
+
+
 def test_the_number_of_speakers_may_be_known_otherwise() -> None:
     assert scores.speaking(TWO, turns((0, 7, "S1")), WHOLE, count=1).counted == 1
 

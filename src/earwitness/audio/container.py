@@ -8,6 +8,7 @@ itself is opened here, by Python. This module knows nothing of samples; `decode`
 
 import io
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,7 +90,10 @@ def opened(source: Source) -> Iterator[tuple[InputContainer, AudioStream, Source
         StorageFailed: it may not be read.
     """
     with _file_of(source) as file:
-        head = file.read(512)
+        try:
+            head = file.read(512)
+        except OSError as error:
+            raise StorageFailed(f"it can't be read: {error.strerror or error}", remedy="Check the disk.") from error
         if not head:
             raise EmptyAudio("the file is empty (0 bytes)")
         file.seek(0)
@@ -152,9 +156,13 @@ def _open_path(path: Path) -> BinaryIO:
             f"'{address[1]}//{address[2]}' is an address, and a file is expected",
             remedy="Download the recording first and give the path of the file.",
         )
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        mode = 0
+    if stat.S_ISDIR(mode):
         raise NotFound(f"{str(path)!r} is a folder, and a file is expected")
-    if path.exists() and not path.is_file():
+    if mode and not stat.S_ISREG(mode):
         raise BadInput(
             f"{str(path)!r} is a pipe or a device, and a file is expected",
             remedy="Write the recording to a file first and give the path of that.",

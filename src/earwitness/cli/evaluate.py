@@ -77,13 +77,13 @@ def evaluate(
         except KeyboardInterrupt:
             interrupted = True
     failed = [(scored.file, scored.error) for scored in found if scored.error]
+    for name, error in failed:
+        explain(error, paths.shown(name))
+    show(found, Console(highlight=False))
     if as_json:
         told = numbers(found, complete=not interrupted)
         about = {"manifest": str(manifest), "model": model, "num_speakers_known": num_speakers_known}
         paths.write(as_json, json.dumps({**about, **told}, indent=2, ensure_ascii=False) + "\n")
-    for name, error in failed:
-        explain(error, paths.shown(name))
-    show(found, Console(highlight=False))
     if interrupted:
         log.print(f"[yellow]stopped[/] after {len(found)} of {len(rows)} recordings")
         raise typer.Exit(INTERRUPTED)

@@ -76,8 +76,14 @@ def targets(
 
 
 def write(target: Path, text: str) -> None:
-    """Write a file whole or not at all. Raises StorageFailed."""
+    """Write a file whole or not at all; what is there and is no file, such as /dev/stdout, is written to.
+
+    Raises StorageFailed.
+    """
     try:
+        if target.exists() and not target.is_file() and not target.is_dir():
+            target.write_text(text, "utf-8")
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, kept = tempfile.mkstemp(dir=target.parent, prefix=".earwitness-")
         try:

@@ -155,6 +155,8 @@ def uem(path: Path) -> tuple[Stretch, ...]:
         except (IndexError, ValueError) as error:
             raise _wrong(path, number, f"it is no line of UEM: {error}") from error
         found.append((start_s, end_s))
+    if not found:
+        raise BadInput(f"{str(path)!r} names no stretch", remedy="Leave `uem` out where the whole recording counts.")
     return tuple(sorted(found))
 
 

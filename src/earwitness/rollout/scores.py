@@ -187,7 +187,7 @@ def speaking(
     from pyannote.metrics.diarization import DiarizationErrorRate, JaccardErrorRate
 
     theirs, ours = _annotation(reference), _annotation(heard)
-    inside = Timeline([Segment(start, end) for start, end in scored])
+    inside = Timeline([Segment(start, end) for start, end in scored]).support()
     parts = DiarizationErrorRate(collar=0.0, skip_overlap=False)(theirs, ours, uem=inside, detailed=True)
     jaccard: BaseMetric = JaccardErrorRate(collar=0.0, skip_overlap=False)  # type: ignore[no-untyped-call]
     shares = jaccard(theirs, ours, uem=inside, detailed=True)
@@ -295,7 +295,7 @@ def _annotation(turns: Sequence[Turn]) -> "Annotation":
     found = Annotation()
     for n, turn in enumerate(turns):
         found[Segment(turn.start_s, turn.end_s), n] = turn.speaker
-    return found
+    return found.support()  # one who is named twice at a time still speaks once
 
 
 def _there(package: str) -> bool:
