@@ -178,6 +178,8 @@ def speaking(
 ) -> Speaking:
     """Diarization and Jaccard error rate inside the `scored` stretches, without a collar, overlap counted.
 
+    Turns of one speaker that lie over each other count for each of them in the first, as pyannote.metrics has it.
+
     `count` is how many speakers there are, where that is known otherwise than by the reference's turns.
 
     Source: pyannote.metrics (Bredin, 2017); JER: Ryant et al., 2019 (arXiv 1906.07839).
@@ -295,7 +297,7 @@ def _annotation(turns: Sequence[Turn]) -> "Annotation":
     found = Annotation()
     for n, turn in enumerate(turns):
         found[Segment(turn.start_s, turn.end_s), n] = turn.speaker
-    return found.support()  # one who is named twice at a time still speaks once
+    return found
 
 
 def _there(package: str) -> bool:
