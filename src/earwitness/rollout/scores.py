@@ -44,7 +44,10 @@ def check(measures: Sequence[str]) -> None:
         for package in NEEDS[measure]:
             if not _there(package):
                 name = package.replace("_", "-")
-                raise Missing(f"{measure} needs {name}", remedy="Run: pip install 'earwitness[evaluate]'")
+                raise Missing(
+                    f"{measure} needs {name}",
+                    remedy=f"Run: pip install 'earwitness[evaluate]', or leave {measure} out of --what.",
+                )
 
 
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
