@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,7 @@ from earwitness.errors import Busy, EarwitnessError
 from earwitness.export import FORMATS
 from earwitness.kit import Kit
 from earwitness.plugins import ENGINES, Plugins
-from earwitness.stages.recipe import Recipe
+from earwitness.stages.recipe import Diarizing, Recipe
 from support import sounds
 from support.server import running
 
@@ -139,8 +140,10 @@ def test_every_metric_and_every_route_is_documented(settings: Settings) -> None:
 
 
 def test_the_readme_shows_real_output(kit: Kit, sample: Path) -> None:
-    shown = re.findall(r"^\d\d:\d\d\.\d  (.+)$", page("README.md"), re.MULTILINE)
-    real = [s.text for s in batch.run(sample, Recipe(), kit).segments]
+    shown = re.findall(r"^\d\d:\d\d  (S\d  .+)$", page("README.md"), re.MULTILINE)
+    said = batch.run(sample, Recipe(diarizing=Diarizing()), kit).segments
+    turns = [(who, " ".join(s.text for s in of_turn)) for who, of_turn in groupby(said, key=lambda s: s.speaker)]
+    real = [f"{who}  {text}" for who, text in turns]
     alike = difflib.SequenceMatcher(None, " ".join(shown).split(), " ".join(real).split()).ratio()
     assert alike > 0.9  # a word may differ with what a clip was batched with
 
@@ -155,7 +158,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     folder = tmp_path_factory.mktemp("workshop")
     voice = decode.decode(sample, to_s=16.0).samples
     film = sounds.encoded(voice, "mp4", "aac")
-    for name in ("talk.mp4", "talks/first.mp4", "more/second.mp3"):
+    for name in ("talk.mp4", "meeting.mp4", "talks/first.mp4", "more/second.mp3"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(film)
     (folder / "manifest.jsonl").write_text('{"file": "talk.mp4", "text": "Do you hear me?"}\n')
