@@ -1,5 +1,7 @@
 """From a reference clip to a voiceprint, and why some clips make none."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from typing_extensions import override
@@ -8,7 +10,8 @@ from earwitness import reference
 from earwitness.audio import decode
 from earwitness.errors import BadInput, EmptyAudio, Missing, NotAudio
 from earwitness.kit import Kit
-from earwitness.parts import Diarizer
+from earwitness.parts import Diarizer, PartSpec
+from earwitness.plugins import Plugins
 from earwitness.types import Audio
 from support import sounds, whisper
 from support.colours import MODEL, Colours
@@ -74,6 +77,6 @@ def test_a_voice_that_the_diarizer_can_not_tell_is_no_voice(kit: Kit, monkeypatc
 
 
 def test_without_a_part_that_tells_voices_apart_it_says_so(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kit, "parts", ())
-    with pytest.raises(Missing, match="tells voices apart"):
+    monkeypatch.setattr(kit, "parts", Plugins[PartSpec[Any]]("earwitness.nothing"))
+    with pytest.raises(Missing, match="speakers can't be told apart"):
         reference.voiceprint(CLIP, kit)

@@ -84,7 +84,7 @@ def run(
         "speed": sound_s / took,
         "first_s": median(firsts),
         "load_s": loaded - began,
-        "memory": float(max(0, peak - before)),
+        "memory": max(0, peak - before),
         "cpu_share": used / sound_s,
     }
     return numbers, " ".join(segment.text for segments in results for segment in segments)
