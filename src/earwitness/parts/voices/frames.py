@@ -28,6 +28,9 @@ Activity = NDArray[np.uint8]
 BLOCK = timebase.samples(10.0)
 JUDGED = 4
 """Windows that begin in a block, and that see each moment."""
+LEAST = BLOCK // 2
+"""Windows at the end hold at least this much of the recording, but for the only one that reaches it."""
+
 FRAMES = 589
 FRAME_S = 0.016875
 LAG_S = 0.02
@@ -35,6 +38,9 @@ LAG_S = 0.02
 
 FEATURE_S = 0.08
 BLOCK_FEATURES = 125
+STRIDE = 8
+"""Frames of the spectrogram to a feature."""
+
 QUIET = 8.0
 """Frames this far below the loud ones (35 dB, in logarithms of power) are silence that was put in, not the room."""
 
@@ -80,12 +86,12 @@ class Networks:
 
     def features(self, block: Samples, heard: int) -> Floats:
         """Features of a block of 10 s of which `heard` samples are the recording's: shape (2560, 125)."""
-        logs = fbank(block)
-        mine = logs[: max(1, min(len(logs), heard // SHIFT))]
-        level = mine.mean(1)
-        logs = logs - mine[level >= np.percentile(level, 95) - QUIET].mean(0)
+        logs = fbank(block)[: max(STRIDE, heard // SHIFT)]
+        level = logs.mean(1)
+        logs = logs - logs[level >= np.percentile(level, 95) - QUIET].mean(0)
         found: Floats = self._encoder.run(None, {"fbank": logs[None]})[0]
-        return found.reshape(-1, BLOCK_FEATURES)
+        found = found.reshape(-1, found.shape[-1])
+        return np.pad(found, ((0, 0), (0, BLOCK_FEATURES - found.shape[1])))
 
     def windows(self, sound: Samples, features: Floats, start_s: float, heard: int) -> Iterator[Window]:
         """The windows that begin in the first of two blocks, as far as the recording reaches.
@@ -93,6 +99,8 @@ class Networks:
         `sound` has two blocks' samples, zeros after the `heard` ones, and `features` theirs.
         """
         for begin in range(0, min(heard, BLOCK), BLOCK // JUDGED):
+            if begin and heard - begin < LEAST:
+                return
             waves = np.ascontiguousarray(sound[None, None, begin : begin + BLOCK])
             active = self._segmentation.run(None, {"waveforms": waves})[0][0].astype(np.uint8)
             at_s = timebase.seconds(begin)
