@@ -74,13 +74,13 @@ def run(
             if fresh and on_segments and not hearing:
                 on_segments(fresh)
             if on_progress:
-                on_progress(progress(gathered, recipe, started))
+                on_progress(progress(gathered, started))
             if stop:
                 break
     if not stop:
         gathered.done_s = gathered.end_s
         if on_progress:
-            on_progress(progress(gathered, recipe, started))
+            on_progress(progress(gathered, started))
         refuse_foreign(gathered)
         if hearing:
             gathered.attribute(hearing, kit)
@@ -126,7 +126,7 @@ def speakers(
     for block in _overheard(_until(blocks, stop), hearing):
         gathered.done_s = block.end_s
         if on_progress:
-            on_progress(progress(gathered, recipe, started))
+            on_progress(progress(gathered, started))
     if not stop:
         who = gathered.name(hearing.tell(how.crowd), kit)
         gathered.segments = tuple(Segment(t.start_s, t.end_s, "", speaker=t.speaker) for t in who.exclusive)

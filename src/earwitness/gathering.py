@@ -152,9 +152,9 @@ class Gathering:
         return self.diarization.notices if self.diarization else ()
 
 
-def progress(gathered: Gathering, recipe: Recipe, started: float) -> Progress:
+def progress(gathered: Gathering, started: float) -> Progress:
     """How far a run is that began at `started` of the monotonic clock."""
-    info = gathered.report.info
+    recipe, info = gathered.recipe, gathered.report.info
     total_s = info.duration_s if info else None
     if recipe.to_s is not None:
         total_s = min(recipe.to_s, total_s) if total_s else recipe.to_s

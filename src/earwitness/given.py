@@ -19,7 +19,7 @@ from earwitness.errors import BadInput, Unsupported
 from earwitness.kit import Kit
 from earwitness.models.lane import Urgency
 from earwitness.parts import Aligner
-from earwitness.parts.timing import spread
+from earwitness.spread import spread
 from earwitness.stages import align, anchor
 from earwitness.stages.anchor import Chunk
 from earwitness.stages.guard import Guarding

@@ -1,4 +1,7 @@
-"""A reference clip becomes the voiceprint of the one person in it, or an error says why it can't."""
+"""Reference clips: one becomes the voiceprint of a person, or the voice of a speaker who is known to one request.
+
+An error says why it can't.
+"""
 
 from earwitness.archive.person import Voiceprint
 from earwitness.audio import decode, timebase
@@ -6,6 +9,7 @@ from earwitness.audio.container import Source
 from earwitness.errors import BadInput
 from earwitness.kit import Kit
 from earwitness.parts import Crowd, Diarizer, Vad
+from earwitness.stages.recipe import Known
 from earwitness.types import Audio
 
 LEAST_S, MOST_S = 2.0, 300.0
@@ -16,6 +20,13 @@ SPEECH = 0.5
 
 OTHER_S, OTHER_SHARE = 1.5, 0.15
 """A second voice with so much speech, and such a share of all, is no cough and no echo."""
+
+
+SHORTEST_S, LONGEST_S = 2.0, 60.0
+"""How long a clip may be."""
+
+SLACK_S = 0.05
+"""Codecs add and take this much at the edges."""
 
 
 def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
@@ -45,6 +56,31 @@ def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
             "the voice in the clip can't be told from it", remedy="Give a longer clip with less noise and music."
         )
     return Voiceprint(embedding, diarizer.embeds, round(heard_s, 2), origin)
+
+
+def acquaint(name: str, clip: Source, diarizer: Diarizer, *, longest_s: float = LONGEST_S) -> Known:
+    """The voice in a clip, in which that person speaks and nobody else.
+
+    Raises BadInput where the clip is no recording, too short, too long, or has too little speech in it; NotFound and
+    StorageFailed for a file that can't be read.
+    """
+    try:
+        audio = decode.decode(clip, to_s=longest_s + 1.0)
+    except BadInput as error:
+        raise BadInput(f"the clip of {name} can't be heard: {error.message}", remedy=error.remedy) from error
+    if not SHORTEST_S - SLACK_S <= audio.duration_s <= longest_s + SLACK_S:
+        much = f"{audio.duration_s:.1f} s long" if audio.duration_s <= longest_s else f"over {longest_s:g} s long"
+        raise BadInput(
+            f"the clip of {name} is {much}",
+            remedy=f"Give {SHORTEST_S:g} to {longest_s:g} s in which nobody else speaks.",
+        )
+    voice = diarizer.voice(audio)
+    if voice is None:
+        raise BadInput(
+            f"there is too little speech in the clip of {name}",
+            remedy="Give a clip in which they speak for 2 s or more.",
+        )
+    return Known(name, voice)
 
 
 def speech_s(audio: Audio, vad: Vad) -> float:

@@ -10,7 +10,7 @@ from earwitness import batch
 from earwitness.errors import BadInput, Unsupported
 from earwitness.kit import Kit
 from earwitness.models.catalog import sample
-from earwitness.parts.timing import spread
+from earwitness.spread import spread
 from earwitness.stages import align
 from earwitness.stages.align import Timer
 from earwitness.stages.recipe import Recipe

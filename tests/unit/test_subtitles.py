@@ -7,9 +7,10 @@ import srt
 import webvtt
 
 from earwitness.export.layout import Layout
-from earwitness.export.subtitles import Cue, cut, timed_words
+from earwitness.export.subtitles import Cue, cut
 from earwitness.export.subtitles import srt as to_srt
 from earwitness.export.subtitles import vtt as to_vtt
+from earwitness.spread import timed_words
 from earwitness.types import Provenance, Segment, Transcript, Word
 
 LAYOUT = Layout()

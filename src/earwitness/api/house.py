@@ -23,7 +23,7 @@ from earwitness.kit import REST_S, Kit
 from earwitness.models.lane import Urgency
 from earwitness.models.pool import Change
 from earwitness.models.usage import Uses
-from earwitness.stages.acquaint import acquaint
+from earwitness.reference import acquaint
 from earwitness.stages.recipe import CHANNELS, Known, Recipe
 from earwitness.telemetry import Metrics
 from earwitness.types import Can, Segment, Transcript

@@ -14,7 +14,7 @@ from earwitness.errors import BadInput
 from earwitness.export import Format, labels
 from earwitness.kit import Kit
 from earwitness.parts import Crowd
-from earwitness.stages.acquaint import acquaint
+from earwitness.reference import acquaint
 from earwitness.stages.recipe import CHANNELS, Diarizing, Recipe
 from earwitness.types import Transcript
 

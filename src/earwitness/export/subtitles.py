@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from earwitness.audio import timebase
 from earwitness.export import labels
 from earwitness.export.layout import Layout
-from earwitness.types import Segment, Transcript, Word
+from earwitness.spread import timed_words
+from earwitness.types import Transcript, Word
 
 WEAK = frozenset(
     (
@@ -84,20 +85,6 @@ def cut(transcript: Transcript, layout: Layout, *, named: bool = False) -> list[
             end_s = min(end_s, max(raw[i + 1].start_s, cue.start_s))
         found.append(replace(cue, end_s=end_s))
     return found
-
-
-def timed_words(segment: Segment) -> tuple[Word, ...]:
-    """The segment's words with times, its own or shared out by letters."""
-    if segment.words:
-        return segment.words
-    texts = segment.text.split()
-    total = sum(len(t) + 1 for t in texts)
-    words, at = [], 0
-    for text in texts:
-        start_s = segment.start_s + segment.duration_s * at / total
-        at += len(text) + 1
-        words.append(Word(text, start_s, segment.start_s + segment.duration_s * at / total, aligned=False))
-    return tuple(words)
 
 
 def _cues(words: tuple[Word, ...], layout: Layout, who: str | None) -> Iterator[Cue]:

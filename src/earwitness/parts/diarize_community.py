@@ -6,7 +6,7 @@ and embeddings of what was heard, never the sound: some 4 MB an hour. Knows noth
 Source: see `voices/`; how it was chosen and what it reaches: `docs/accuracy.md` and `docs/decisions/0006`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,39 +30,33 @@ class Heard:
     """What was heard of one recording."""
 
     networks: Networks
-    origin_s: float = 0.0
-    end_s: float = 0.0
-    pending: Samples | None = None
+    end_s: float | None = None
+    """Of the sound so far; None before any."""
+    pending: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
     """Sound from the last block on whose windows are not done."""
     features: Floats | None = None
     """Of the first block of it, where they are known."""
-    windows: list[Window] | None = None
+    windows: list[Window] = field(default_factory=list)
 
     def hear(self, audio: Audio) -> None:
         """See `Hearing.hear`. Raises BadInput for sound that does not follow what came before."""
-        if self.pending is None or self.windows is None:
-            self.origin_s = self.end_s = audio.start_s
-            self.pending, self.windows = np.zeros(0, np.float32), []
-        if abs(audio.start_s - self.end_s) > timebase.seconds(1):
+        if self.end_s is not None and abs(audio.start_s - self.end_s) > timebase.seconds(1):
             raise BadInput(f"sound at {audio.start_s:.3f} s does not follow what ended at {self.end_s:.3f} s")
         self.end_s = audio.end_s
         self.pending = np.concatenate([self.pending, audio.samples])
         while len(self.pending) >= 2 * BLOCK:
-            now = self.features if self.features is not None else self._features(self.pending[:BLOCK], BLOCK)
-            after = self._features(self.pending[BLOCK : 2 * BLOCK], BLOCK)
-            at_s = self.end_s - timebase.seconds(len(self.pending))
-            both = np.concatenate([now, after], axis=1)
-            self.windows += self.networks.windows(self.pending[: 2 * BLOCK], both, at_s, 2 * BLOCK)
-            self.pending, self.features = self.pending[BLOCK:], after
+            found, self.features = self._block(self.pending, self.features)
+            self.windows += found
+            self.pending = self.pending[BLOCK:]
 
     def tell(self, crowd: Crowd) -> Diarization:
         """See `Hearing.tell`."""
-        windows = [*(self.windows or ()), *self._rest()]
+        windows = [*self.windows, *self._rest()]
         stretches = [s for w in windows for s in w.stretches]
         voices = np.array([s.voice for s in stretches], np.float32).reshape(-1, 256)
         seconds = np.array([s.duration_s for s in stretches])
         found = clusters.speakers(voices, seconds, crowd, self.networks.pieces)
-        active, leading = timeline.turns(windows, found, self.end_s)
+        active, leading = timeline.turns(windows, found, self.end_s or 0.0)
         names = _names([who for who, _ in active])
         sure = _sure(voices, seconds, found)
         heard_s = dict.fromkeys(names, 0.0)
@@ -80,24 +74,23 @@ class Heard:
             notices=_notices(crowd, len(speakers)),
         )
 
-    def _features(self, block: Samples, heard: int) -> Floats:
-        return self.networks.features(block, heard)
+    def _block(self, left: Samples, features: Floats | None) -> tuple[list[Window], Floats]:
+        """The windows that begin in the first block of what is left, and the second block's features."""
+        sound, heard = np.zeros(2 * BLOCK, np.float32), min(len(left), 2 * BLOCK)
+        sound[:heard] = left[:heard]
+        now = features if features is not None else self.networks.features(sound[:BLOCK], min(heard, BLOCK))
+        rest = heard - BLOCK
+        after = self.networks.features(sound[BLOCK:], rest) if rest > 0 else np.zeros_like(now)
+        at_s = (self.end_s or 0.0) - timebase.seconds(len(left))
+        return list(self.networks.windows(sound, np.concatenate([now, after], axis=1), at_s, heard)), after
 
     def _rest(self) -> list[Window]:
         """The windows of the sound that is left, as if silence followed."""
-        found = list[Window]()
-        left = self.pending if self.pending is not None else np.zeros(0, np.float32)
-        features = self.features
+        found, left, features = list[Window](), self.pending, self.features
         while len(left):
-            sound = np.zeros(2 * BLOCK, np.float32)
-            sound[: len(left)] = left
-            now = features if features is not None else self._features(sound[:BLOCK], min(len(left), BLOCK))
-            after = np.zeros_like(now)
-            if len(left) > BLOCK:
-                after = self._features(sound[BLOCK:], len(left) - BLOCK)
-            at_s = self.end_s - timebase.seconds(len(left))
-            found += self.networks.windows(sound, np.concatenate([now, after], axis=1), at_s, len(left))
-            left, features = left[BLOCK:], after
+            fresh, features = self._block(left, features)
+            found += fresh
+            left = left[BLOCK:]
         return found
 
 

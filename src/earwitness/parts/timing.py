@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from earwitness.spread import spread
 from earwitness.types import Word
 
 MIDDLE, STEEP = -4.0, 1.3
@@ -65,16 +66,6 @@ def filled(words: Sequence[str], placed: Sequence[Word | None], start_s: float, 
             found += [w for w in run if w is not None]
         low_s, at = found[-1].end_s, at + len(run)
     return tuple(found)
-
-
-def spread(words: Sequence[str], start_s: float, end_s: float) -> list[Word]:
-    """Words over a stretch of time by their letters, marked as not aligned."""
-    total, done, found = sum(len(w) + 1 for w in words), 0, list[Word]()
-    for word in words:
-        first, done = done, done + len(word) + 1
-        low, high = (min(end_s, start_s + (end_s - start_s) * n / total) for n in (first, done))
-        found.append(Word(word, low, high, confidence=None, aligned=False))
-    return found
 
 
 def confidence(score: float) -> float:

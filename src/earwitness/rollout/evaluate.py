@@ -12,13 +12,13 @@ from pathlib import Path
 from earwitness import batch
 from earwitness.audio.decode import Report
 from earwitness.errors import BadInput, EarwitnessError, ForeignSpeech
-from earwitness.export.subtitles import timed_words
 from earwitness.gathering import Gathering
 from earwitness.kit import Kit
 from earwitness.parts import Crowd
 from earwitness.rollout import scores
 from earwitness.rollout.manifest import Row, Stretch
 from earwitness.rollout.scores import CPWER, DER, MEASURES, WER, WORDS, Speaking, Timing, Wording
+from earwitness.spread import timed_words
 from earwitness.stages import align
 from earwitness.stages.recipe import CHANNELS, Diarizing, Recipe
 from earwitness.types import Json, Transcript, Turn

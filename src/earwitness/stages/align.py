@@ -11,7 +11,7 @@ from itertools import groupby
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Unsupported
 from earwitness.parts import Aligner
-from earwitness.parts.timing import spread
+from earwitness.spread import spread
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Ask, Audio, Can, Notice, Segment, Word
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earwitness.errors import BadInput
-from earwitness.export.subtitles import timed_words
+from earwitness.spread import timed_words
 from earwitness.stages.phrase import share_tokens
 from earwitness.stages.recipe import Known
 from earwitness.types import Diarization, Notice, Segment, Speaker, Turn, Word
