@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from earwitness.audio import decode
 from earwitness.audio.decode import Report
 from earwitness.engines import Engine
-from earwitness.engines.moonshine import BATCH, END, SHORTEST, TOKENS_A_SECOND, Moonshine, read_vocabulary, spec
+from earwitness.engines.moonshine import END, SHORTEST, TOKENS_A_SECOND, Moonshine, read_vocabulary, spec
 from earwitness.errors import EngineFailed
 from earwitness.hardware import ort, probe
 from earwitness.models import catalog
@@ -117,25 +117,23 @@ def _clip(loudness: float, seconds: float = 4.0) -> Clip:
     return Clip(Audio(np.full(round(seconds * 16_000), loudness, np.float32)))
 
 
-def test_rows_that_have_ended_leave_the_batch_and_keep_their_place() -> None:
+def test_clips_are_decoded_one_by_one_and_keep_their_place() -> None:
     graphs = Graphs({0.1: [3, 4, 5, END], 0.2: [END], 0.3: [6, END]})
     found = _engine(graphs).transcribe([_clip(0.1), _clip(0.2), _clip(0.3)])
     assert [[s.text for s in segments] for segments in found] == [["one two three"], [], ["four"]]
-    assert graphs.batches == [3, 2, 1, 1]
+    assert set(graphs.batches) == {1}
 
 
-def test_the_decoder_is_told_how_long_each_clip_is() -> None:
-    graphs = Graphs({0.1: [3, END], 0.2: [4, 5, END]})
-    _engine(graphs).transcribe([_clip(0.1, 1), _clip(0.2, 2)])
-    assert graphs.lengths == [[16_000, 32_000], [16_000, 32_000], [32_000]]
-
-
-def test_clips_of_like_length_share_a_batch() -> None:
+def test_the_decoder_is_told_how_long_a_clip_is() -> None:
     graphs = Graphs({0.1: [3, END], 0.2: [4, END]})
-    lengths = [1.0, 9.0] * BATCH
-    found = _engine(graphs).transcribe([_clip(0.1 if s < 5 else 0.2, s) for s in lengths])
-    assert [segments[0].text for segments in found] == ["one", "two"] * BATCH
-    assert graphs.batches == [BATCH] * 4
+    _engine(graphs).transcribe([_clip(0.1, 1), _clip(0.2, 2)])
+    assert graphs.lengths == [[16_000], [16_000], [32_000], [32_000]]
+
+
+def test_what_is_heard_in_a_clip_does_not_depend_on_who_else_speaks(moonshine: Engine, sample: Path) -> None:
+    sound = _read(sample)
+    clips = [Clip(Audio(sound[n * 16_000 : (n + 4) * 16_000])) for n in (1, 5, 9)]
+    assert moonshine.transcribe(clips) == [moonshine.transcribe([clip])[0] for clip in clips]
 
 
 def test_a_loop_is_cut_and_marked() -> None:

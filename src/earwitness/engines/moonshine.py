@@ -1,8 +1,9 @@
-"""Moonshine straight on ONNX Runtime: the embedded English recogniser, batched over clips.
+"""Moonshine straight on ONNX Runtime: the embedded English recogniser.
 
-One session serves all threads; the graphs hold no state. A batch is split into groups of like length, because padding
-to the longest costs as much as sound. Greedy decoding that begins to repeat itself is cut and marked `loop_cut`; one
-that reaches the model's limit of 6.5 tokens a second is marked `token_cap`. Gives no word times and takes no prompt.
+One session serves all threads; the graphs hold no state. Clips are decoded one by one: the decoder scales its 8-bit
+sums by the largest value in the batch, so in a batch the words of one client would depend on who else is speaking.
+Greedy decoding that begins to repeat itself is cut and marked `loop_cut`; one that reaches the model's limit of 6.5
+tokens a second is marked `token_cap`. Gives no word times and takes no prompt.
 
 Source: Jeffries et al., "Moonshine: Speech Recognition for Live Transcription and Voice Commands", 2024
 (arXiv 2410.15608); graphs and tokenizer as the wheel moonshine-voice 0.0.73 carries them (MIT).
@@ -25,14 +26,12 @@ from earwitness.types import Can, Clip, Device, Machine, ModelFiles, Segment
 START, END = 1, 2
 TOKENS_A_SECOND = 6.5
 SHORTEST = 1_600
-BATCH = 6
 SPACE = "\u2581".encode()
 CAN = Can(
     languages=("en",),
     tasks=("transcribe", "translate"),
     logprobs=True,
     max_clip_s=30.0,
-    batch=BATCH,
     parallel=True,
 )  # everything it prints is English, so translating into English is the same work
 
@@ -49,60 +48,38 @@ class Moonshine:
 
     def transcribe(self, clips: Sequence[Clip]) -> list[tuple[Segment, ...]]:
         """One segment a clip, spanning it; none where nothing was recognised. See `Engine.transcribe`."""
-        for clip in clips:
-            honour(clip.ask, CAN)
-        order = sorted(range(len(clips)), key=lambda i: len(clips[i].audio.samples))
-        found: list[tuple[Segment, ...]] = [()] * len(clips)
-        for first in range(0, len(order), BATCH):
-            group = order[first : first + BATCH]
-            try:
-                rows = self._decode([clips[i] for i in group])
-            except Exception as error:
-                raise EngineFailed(f"moonshine failed on a batch of {len(group)} clips: {error}") from error
-            for i, row in zip(group, rows, strict=True):
-                found[i] = segments(row, clips[i], [self._vocabulary[n] for n in row.ids], language="en")
-        return found
+        return [self._one(clip) for clip in clips]
 
     def close(self) -> None:
         """Nothing to give back: the sessions go with the object."""
 
-    def _encode(self, clip: Clip) -> NDArray[np.float32]:
-        """The encoder's frames, shape (1, frames, width). One clip at a time: padding would leak into its norms."""
+    def _one(self, clip: Clip) -> tuple[Segment, ...]:
+        honour(clip.ask, CAN)
+        try:
+            row = self._decode(clip)
+        except Exception as error:
+            raise EngineFailed(f"moonshine failed on a clip of {clip.audio.duration_s:.1f} s: {error}") from error
+        return segments(row, clip, [self._vocabulary[n] for n in row.ids], language="en")
+
+    def _decode(self, clip: Clip) -> Row:
         sound = np.zeros((1, max(SHORTEST, len(clip.audio.samples))), np.float32)
         sound[0, : len(clip.audio.samples)] = clip.audio.samples
-        hidden: NDArray[np.float32] = self._encoder.run(
-            None, {"input_values": sound, "attention_mask": np.ones(sound.shape, np.int64)}
-        )[0]
-        return hidden
-
-    def _decode(self, clips: Sequence[Clip]) -> list[Row]:
-        frames = [self._encode(clip) for clip in clips]
-        lengths = [max(SHORTEST, len(clip.audio.samples)) for clip in clips]
-        hidden = np.zeros((len(clips), max(f.shape[1] for f in frames), frames[0].shape[2]), np.float32)
-        mask = np.zeros((len(clips), max(lengths)), np.int64)
-        for i, (f, n) in enumerate(zip(frames, lengths, strict=True)):
-            hidden[i, : f.shape[1]] = f[0]
-            mask[i, :n] = 1
+        mask = np.ones(sound.shape, np.int64)
+        hidden = self._encoder.run(None, {"input_values": sound, "attention_mask": mask})[0]
         feed: dict[str, NDArray[Any]] = {"encoder_attention_mask": mask, "encoder_hidden_states": hidden}
-        feed |= {n: np.zeros((len(clips), int(h), 0, int(d)), np.float32) for n, (h, d) in self._cache.items()}
-        feed["input_ids"] = np.full((len(clips), 1), START, np.int64)
-        rows = [Row(int(clip.audio.duration_s * TOKENS_A_SECOND) + 2, END) for clip in clips]
-        going, growing = rows, self._cache.keys()  # the first step gives the encoder's half of the cache too
-        while going:
+        feed |= {n: np.zeros((1, int(h), 0, int(d)), np.float32) for n, (h, d) in self._cache.items()}
+        feed["input_ids"] = np.full((1, 1), START, np.int64)
+        row = Row(int(clip.audio.duration_s * TOKENS_A_SECOND) + 2, END)
+        growing = self._cache.keys()  # the first step gives the encoder's half of the cache too
+        while not row.done:
             feed["use_cache_branch"] = np.array([growing is self._growing])
             present = [name.replace("past_key_values", "present") for name in growing]
             logits, *cache = self._decoder.run(["logits", *present], feed)
             feed |= dict(zip(growing, cache, strict=True))
             tokens, logprobs = best(logits[:, -1])
-            for row, token, logprob in zip(going, tokens, logprobs, strict=True):
-                row.take(int(token), float(logprob))
-            left = [i for i, row in enumerate(going) if not row.done]
-            if len(left) < len(going):  # rows that have ended leave the batch
-                going, tokens = [going[i] for i in left], tokens[left]
-                for name in feed.keys() - {"use_cache_branch"}:  # one at a time: a copy of the cache is 80 MB
-                    feed[name] = feed[name][left]
+            row.take(int(tokens[0]), float(logprobs[0]))
             feed["input_ids"], growing = tokens[:, None], self._growing
-        return rows
+        return row
 
 
 def read_vocabulary(path: Path) -> tuple[bytes, ...]:

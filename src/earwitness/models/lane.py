@@ -55,6 +55,7 @@ class _Item:
     clip: Clip
     deadline: float
     seat: "Seat"
+    urgency: Urgency
     future: Future[Segments] = field(default_factory=Future)
 
 
@@ -94,6 +95,11 @@ class Lane:
     def waiting(self) -> int:
         """Clips in the queue."""
         return len(self._waiting)
+
+    @property
+    def workers(self) -> int:
+        """Clips, or batches of them, that are worked on at once."""
+        return len(self._threads)
 
     @property
     def seated(self) -> int:
@@ -144,13 +150,13 @@ class Lane:
         self._engine.close()
 
     # ── called by seats ──
-    def add(self, seat: "Seat", clip: Clip) -> Future[Segments]:
+    def add(self, seat: "Seat", clip: Clip, urgency: Urgency) -> Future[Segments]:
         """Queue a clip. The more sound of its seat waits already, the later its deadline: so clients share fairly."""
         with self._lock:
             if self._closed:
                 raise Cancelled("the model is being unloaded")
             ahead = sum(i.clip.audio.duration_s for i in self._waiting if i.seat is seat)
-            item = _Item(clip, self._clock() + seat.urgency.value + ahead, seat)
+            item = _Item(clip, self._clock() + urgency.value + ahead, seat, urgency)
             self._waiting.append(item)
             self._lock.notify()
             return item.future
@@ -179,8 +185,16 @@ class Lane:
             self._ended.wait(power.cool_down_s)
 
     def _pick(self, limit: int | None) -> list[_Item]:
-        """The most urgent clip and those of like length beside it; each worker gets its share, those at work too."""
-        queue = sorted(self._waiting, key=lambda i: i.deadline)
+        """The most urgent clip and those of like length beside it; each worker gets its share, those at work too.
+
+        Drafts of live text wait until no final text is waited for.
+        """
+        self._waiting = [i for i in self._waiting if not i.future.cancelled()]
+        final = any(i.urgency is Urgency.LIVE_FINAL for i in self._waiting)
+        waiting = [i for i in self._waiting if not (final and i.urgency is Urgency.LIVE_PARTIAL)]
+        queue = sorted(waiting, key=lambda i: i.deadline)
+        if not queue:
+            return []
         size = min(self._engine.can.batch, limit or len(queue), -(-len(queue) // len(self._threads)))
         head, near = queue[0], queue[1 : 4 * self._engine.can.batch]
         near.sort(key=lambda i: abs(len(i.clip.audio.samples) - len(head.clip.audio.samples)))
@@ -217,11 +231,19 @@ class Seat:
         """What the engine can do."""
         return self._lane.can
 
-    def submit(self, clip: Clip) -> Future[Segments]:
-        """Queue a clip; waits while the seat has its full window in the lane. Raises Cancelled on a closed lane."""
+    @property
+    def pressed(self) -> bool:
+        """Whether more clips wait in the lane than its workers can take at once."""
+        return self._lane.waiting > self._lane.workers
+
+    def submit(self, clip: Clip, urgency: Urgency | None = None) -> Future[Segments]:
+        """Queue a clip; waits while the seat has its full window in the lane. Raises Cancelled on a closed lane.
+
+        `urgency` is that of the seat unless told. A future that is cancelled before its turn costs nothing.
+        """
         self._room.acquire()
         try:
-            future = self._lane.add(self, clip)
+            future = self._lane.add(self, clip, urgency or self.urgency)
         except Cancelled:
             self._room.release()
             raise

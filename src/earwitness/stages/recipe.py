@@ -39,6 +39,26 @@ class Diarizing:
 
 
 @dataclass(frozen=True, slots=True)
+class Captioning:
+    """How a live session shows what is being said. All times in seconds."""
+
+    endpoint_s: float = 0.5
+    """Silence that ends an utterance."""
+    drafts: bool = True
+    """Whether the text of an open utterance is shown before it is final."""
+    cadence_s: float = 0.4
+    """New sound between two drafts, at least."""
+    most_lag_s: float = 10.0
+    """Text that would come later than this after its utterance is given up, and marked as a gap."""
+
+    def __post_init__(self) -> None:
+        if not 0.1 <= self.endpoint_s <= 10.0:
+            raise BadInput("an utterance ends after 0.1 to 10 seconds of silence", param="endpoint")
+        if not 0.1 <= self.cadence_s <= 10.0:
+            raise BadInput("drafts come after 0.1 to 10 seconds of new sound", param="cadence")
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Which model, what is asked of it, and how speech is found, cut and judged."""
 
@@ -52,6 +72,8 @@ class Recipe:
     guarding: Guarding = field(default_factory=Guarding)
     diarizing: Diarizing | None = None
     """How speakers are told apart; None leaves it."""
+    captioning: Captioning | None = None
+    """How a live session shows it; None for recordings."""
     aligner: str | None = None
     """The part that times words, if asked to; `auto` takes the engine's own times, else a part's; None no part's."""
 
@@ -76,6 +98,15 @@ class Recipe:
         found = plain(asdict(shown))
         assert isinstance(found, dict)
         return found
+
+
+def live(recipe: Recipe, captioning: Captioning | None = None) -> Recipe:
+    """The recipe for listening live: utterances end at the endpoint. A recording heard by it has the same segments."""
+    how = captioning or recipe.captioning or Captioning()
+    listening = replace(
+        recipe.listening, join_s=how.endpoint_s, margin_s=min(recipe.listening.margin_s, how.endpoint_s)
+    )
+    return replace(recipe, captioning=how, listening=listening)
 
 
 def language_code(given: str | None) -> str | None:

@@ -60,9 +60,15 @@ class _Pending:
         return kept, next((look for look in looks if look is not kept), None)
 
     @property
+    def failed(self) -> bool:
+        """Whether the last look failed."""
+        look = self.looks[-1] if self.looks else None
+        return look is not None and look.done() and (look.cancelled() or look.exception() is not None)
+
+    @property
     def done(self) -> bool:
         """Whether the looks so far are done, and none failed: a failure is left alone until its turn comes."""
-        return self.looks[-1].done() and self.looks[-1].exception() is None
+        return self.looks[-1].done() and not self.failed
 
 
 def recognise(
@@ -72,11 +78,11 @@ def recognise(
 
     `window` stretches are in the lane at a time, each with one clip. Raises what the engine raises, and Cancelled.
     """
-    walk = _Walk(submit, ask, can, how)
+    walk = Walk(submit, ask, can, how)
     for stretch in stretches:
         walk.add(stretch)
         walk.look_ahead()
-        while len(walk.waiting) >= window or (walk.waiting and walk.waiting[0].settled):
+        while len(walk.waiting) >= window or walk.ready:
             yield walk.finish()
     while walk.waiting:
         walk.look_ahead()
@@ -99,8 +105,8 @@ def framed(audio: Audio, speech: Span, before: int, after: int) -> Audio:
 
 
 @dataclass(slots=True)
-class _Walk:
-    """The way of stretches through the lane and back."""
+class Walk:
+    """The way of stretches through the lane and back: added in order, finished in order. Not shared by threads."""
 
     submit: Submit
     ask: Ask
@@ -111,8 +117,27 @@ class _Walk:
     before: Segments = ()
     """What was given out last."""
 
-    def add(self, stretch: Stretch) -> None:
-        self.waiting.append(_Pending(stretch, [self._look(stretch)], len(stretch.spans)))
+    @property
+    def ready(self) -> bool:
+        """Whether `finish` would not wait: the first of the stretches is settled, or failed."""
+        first = self.waiting[0] if self.waiting else None
+        return first is not None and (first.settled or first.failed)
+
+    @property
+    def resuming(self) -> bool:
+        """Whether the next to finish is the rest of the stretch that was finished last."""
+        return bool(self.waiting) and self.waiting[0].resumed
+
+    def add(self, stretch: Stretch, look: Future[Segments] | None = None) -> None:
+        """One more stretch; `look` is its first look, where that was asked for ahead."""
+        self.waiting.append(_Pending(stretch, [look or self._look(stretch)], len(stretch.spans)))
+
+    def drop(self) -> Stretch:
+        """Give up the first of the stretches, of which a look failed, with all its rests."""
+        stretch = self.waiting.popleft().stretch
+        while self.resuming:
+            self.waiting.popleft()
+        return stretch
 
     def look_ahead(self) -> None:
         """Ask early for the looks that are needed, so that the workers never wait for them."""
@@ -128,11 +153,13 @@ class _Walk:
         self.waiting.popleft()
         return self._judged(pending)
 
-    def _look(
-        self, stretch: Stretch, temperature: float | None = None, *, lead: int = LEAD, tail: int = LEAD
-    ) -> Future[Segments]:
+    def clip(self, stretch: Stretch, temperature: float | None = None, *, lead: int = LEAD, tail: int = LEAD) -> Clip:
+        """What the engine is given of a stretch: from behind that much silence, in samples."""
         ask = self.ask if temperature is None else replace(self.ask, temperature=temperature)
-        return self.submit(Clip(framed(stretch.audio, stretch.span, lead, tail), ask))
+        return Clip(framed(stretch.audio, stretch.span, lead, tail), ask)
+
+    def _look(self, stretch: Stretch, temperature: float | None = None, **silence: int) -> Future[Segments]:
+        return self.submit(self.clip(stretch, temperature, **silence))
 
     def _go_on(self, pending: _Pending) -> None:
         """Ask for one more look if those so far leave a doubt, else settle; waits for the last one."""

@@ -51,6 +51,8 @@ class Stretch:
     forced: bool = False
     voices: tuple[float, ...] = ()
     """That of each span, where it is known."""
+    goes_on: bool = False
+    """Whether it was cut because it grew too long, and no pause ended it."""
 
     @property
     def span(self) -> Span:
@@ -106,6 +108,16 @@ def finish(state: Heard, vad: Vad, how: Listening) -> tuple[Stretch, ...]:
     fold = _heard(state, np.zeros(-length % vad.frame, np.float32), vad, how, limit=length)
     fold.close_all()
     return tuple(fold.out)
+
+
+def so_far(state: Heard, vad: Vad, how: Listening) -> Stretch | None:
+    """The open stretch, as it would be if nothing came after what has been judged; None while nobody speaks.
+
+    Once `margin_s` of silence follow the speech, this is the stretch that `listen` will give, unless speech goes on.
+    """
+    fold = _Fold(state, vad.frame, how)
+    fold.close_all()
+    return fold.out[0] if fold.out else None
 
 
 def stretches(blocks: Iterable[Audio], vad: Vad, how: Listening) -> Iterator[Stretch]:
@@ -204,17 +216,17 @@ class _Fold:
         best = max(roomy or pauses, default=None)
         if best is not None:
             gap, count = best
-            self._give(ends[:count], min(self._count(self.how.margin_s), gap // 2))
+            self._give(ends[:count], min(self._count(self.how.margin_s), gap // 2), goes_on=True)
             self.spans = self.spans[count:]
             return
         middle = start + (self.frames - start) // 2
         last = max(middle + 1, min(self.frames - 2, self.voiced))  # not in a pause that may just have begun
         smooth = np.convolve(self.probs, [0.25, 0.5, 0.25], "same")[middle - self.old.first : last - self.old.first]
         at = middle + int(smooth.argmin())
-        self._give([(start, at)], 0, forced=True)
+        self._give([(start, at)], 0, forced=True, goes_on=True)
         self.spans, self.since = [], at
 
-    def _give(self, spans: list[tuple[int, int]], after: int, *, forced: bool = False) -> None:
+    def _give(self, spans: list[tuple[int, int]], after: int, *, forced: bool = False, goes_on: bool = False) -> None:
         base = self.old.first
         low = max(self.floor, spans[0][0] - self._count(self.how.margin_s), base)
         high = spans[-1][1] + after
@@ -227,7 +239,7 @@ class _Fold:
         audio = Audio(self.old.kept[(low - base) * self.frame : end].copy(), self._position(low))
         means = tuple(float(np.mean(probs)) for probs in each)
         inside = tuple(Span(self._position(a), min(self._position(b), audio.end)) for a, b in spans)
-        self.out.append(Stretch(audio, inside, float(voices.mean()), float(voices.max()), forced, means))
+        self.out.append(Stretch(audio, inside, float(voices.mean()), float(voices.max()), forced, means, goes_on))
 
     def _start(self) -> int | None:
         return self.spans[0][0] if self.spans else self.since
