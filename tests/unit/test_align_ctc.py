@@ -10,6 +10,7 @@ import pytest
 from earwitness.config import Settings
 from earwitness.errors import EngineFailed
 from earwitness.kit import Kit
+from earwitness.parts import parts_folder
 from earwitness.parts.align_ctc import viterbi
 from earwitness.types import Audio
 from support import sounds
@@ -50,10 +51,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         vocab_size=len(SIGNS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
         conv_dim=(8,) * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2, pad_token_id=0,
     )  # fmt: skip
-    Wav2Vec2ForCTC(config).save_pretrained(root / "alignment" / "de-tiny")
-    (root / "alignment" / "de-tiny" / "vocab.json").write_text(json.dumps({s: n for n, s in enumerate(SIGNS)}))
-    (root / "alignment" / "fr").mkdir()
+    folder = parts_folder(root, "alignment")
+    Wav2Vec2ForCTC(config).save_pretrained(folder / "de-tiny")
+    (folder / "de-tiny" / "vocab.json").write_text(json.dumps({s: n for n, s in enumerate(SIGNS)}))
+    (root / "alignment" / "fr").mkdir(parents=True)  # where they lay at first
     (root / "alignment" / "fr" / "config.json").write_text("{")
+    (root / "alignment" / "de-tiny").mkdir()
+    (root / "alignment" / "de-tiny" / "config.json").write_text("{")  # the one in its right place is taken
     return root
 
 

@@ -4,6 +4,7 @@
     ggml/ggml-base-q5_0.bin           whisper.cpp's own names; f16 where none is named
     base/whisper-base/                the checkpoint that the others were made from
     blobs/sha256/ab/abcdef…           what models share, once, by its content (see `blobs`)
+    phenome/alignment/de-xlsr/        models of parts, by kind (see `parts.parts_folder`)
     cache/openvino/                   what runtimes compiled from models
     remote/office.json                a model on another machine: where it is
 

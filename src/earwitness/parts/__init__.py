@@ -20,6 +20,15 @@ Probabilities = NDArray[np.float32]
 MOST_SPEAKERS = 100
 """More than these are not told apart."""
 
+KINDS = ("diarization", "alignment", "vad", "enhancement", "language")
+"""Folders of the model directory in which parts find their models."""
+
+
+def parts_folder(root: Path, kind: str) -> Path:
+    """Where the model directory at `root` keeps the models of parts, one of `KINDS`; each in a folder of its name."""
+    assert kind in KINDS
+    return root / "phenome" / kind
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VadState:

@@ -1,7 +1,8 @@
 """Word times for any language by a CTC model (wav2vec2, MMS) on PyTorch, from a folder of the model directory.
 
-A folder `alignment/CODE` or `alignment/CODE-NAME` holds a checkpoint of transformers in safetensors and vocab.json;
-CODE is the language. Each letter of the words is laid over the frames by Viterbi search with the blank between letters.
+A folder `phenome/alignment/CODE` or `phenome/alignment/CODE-NAME` holds a checkpoint of transformers in safetensors and
+vocab.json; CODE is the language. Each letter of the words is laid over the frames by Viterbi search with the blank
+between letters.
 
 Source: Graves et al., 2006 (CTC); Kürzinger et al., 2020 (arXiv 2007.09127), forced alignment with it.
 """
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earwitness.errors import EngineFailed
-from earwitness.parts import Aligner, PartSpec
+from earwitness.parts import Aligner, PartSpec, parts_folder
 from earwitness.parts.timing import Fit, laid_out
 from earwitness.types import Audio, Word
 
@@ -148,12 +149,15 @@ class _Spec:
         return f"{' and '.join(lacks)} not installed: pip install 'earwitness[torch]'" if lacks else None
 
     def load(self) -> Aligner:
-        raise EngineFailed("this aligner needs a model", remedy="Put one into alignment/CODE of the model directory.")
+        raise EngineFailed(
+            "this aligner needs a model", remedy="Put one into phenome/alignment/CODE of the model directory."
+        )
 
     def inside(self, models: Path) -> tuple[PartSpec[Aligner], ...]:
         """One part for each model in the model directory."""
-        found = sorted(p.parent for p in (models / "alignment").glob("*/config.json"))
-        return tuple(_Folder(p, p.name, (p.name.lower().split("-")[0],)) for p in found)
+        places = models / "alignment", parts_folder(models, "alignment")  # the last to have a name has it
+        found = {p.parent.name: p.parent for place in places for p in place.glob("*/config.json")}
+        return tuple(_Folder(p, name, (name.lower().split("-")[0],)) for name, p in sorted(found.items()))
 
 
 spec = _Spec()
