@@ -19,9 +19,9 @@ from earwitness.gathering import Gathering, Progress, Stop, progress, refuse_for
 from earwitness.kit import Kit
 from earwitness.models.lane import Urgency
 from earwitness.parts import Crowd, Hearing
-from earwitness.stages import align, speech
+from earwitness.stages import align, enhance, speech
 from earwitness.stages.attribute import alike, by_channel
-from earwitness.stages.recipe import CHANNELS, Diarizing, Recipe
+from earwitness.stages.recipe import CHANNELS, OFF, Diarizing, Recipe
 from earwitness.stages.recognise import edges_s, recognise
 from earwitness.types import Ask, Audio, Can, Segment, Transcript
 
@@ -57,19 +57,20 @@ def run(
         EarwitnessError: whatever decoding, loading or recognising raises.
     """
     gathered = gathering or Gathering(recipe, Report())
+    recipe = gathered.recipe = kit.settled(recipe)
     if recipe.diarizing is not None and recipe.diarizing.part == CHANNELS:
         alone = partial(run, source, kit=kit, urgency=urgency, stop=stop)
         return _each_channel(source, gathered, alone, on_progress, on_segments)
     hearing = kit.diarizer(recipe.diarizing.part).begin() if recipe.diarizing else None
-    started = time.monotonic()
+    enhancers, started = gathered.enhancers(kit), time.monotonic()
     with kit.lane(recipe.model) as (plan, lane), lane.seat(urgency=urgency) as seat:
         gathered.plan = plan
         ask = _asked(gathered, lane.can, kit)
         blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
         room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s)
         how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
-        stretches = speech.stretches(_overheard(_until(blocks, stop), hearing), kit.vad, how)
-        for found in recognise(stretches, seat.submit, ask, lane.can, recipe.guarding):
+        blocks = enhance.through(_overheard(_until(blocks, stop), hearing), enhancers)
+        for found in recognise(speech.stretches(blocks, kit.vad, how), seat.submit, ask, lane.can, recipe.guarding):
             fresh = gathered.take(found)
             if fresh and on_segments and not hearing:
                 on_segments(fresh)
@@ -118,6 +119,8 @@ def speakers(
         EarwitnessError: whatever decoding or the part raises.
     """
     how = recipe.diarizing or Diarizing()
+    if how.part == OFF:
+        raise BadInput("speakers are switched off, and nothing else is asked for", param="speakers")
     if how.part == CHANNELS:
         raise Unsupported("speakers are told apart by channel only where the words are wanted too")
     gathered = Gathering(replace(recipe, model="", diarizing=how), Report())
@@ -153,7 +156,7 @@ def _each_channel(
             "there is one channel, so speakers can't be told apart by channel",
             remedy=BY_VOICE,
         )
-    parts = [Gathering(replace(recipe, channel=n, diarizing=None), Report()) for n in range(count)]
+    parts = [Gathering(replace(recipe, channel=n, diarizing=Diarizing(OFF)), Report()) for n in range(count)]
     began, foreign, ended = time.monotonic(), list[ForeignSpeech](), 0
 
     def share(now: Progress) -> None:
@@ -185,6 +188,7 @@ def _put_together(gathered: Gathering, parts: Sequence[Gathering], *, complete: 
     """What was gathered of each channel, up to where all of them are finished."""
     first = parts[0]
     gathered.plan, gathered.not_honoured = first.plan, first.not_honoured
+    gathered.methods, gathered.restorer = first.methods, first.restorer
     gathered.report.info, gathered.report.decoded_s = first.report.info, max(p.report.decoded_s for p in parts)
     for notice in (n for p in parts for n in p.report.notices):
         gathered.report.note(notice.code, notice.message)

@@ -14,6 +14,7 @@ import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -26,6 +27,12 @@ from earwitness.errors import BadInput, StorageFailed
 TOML = "earwitness.toml"
 PREFIX = "EARWITNESS_"
 ALIAS = re.compile(r"[a-z0-9][a-z0-9._:-]{0,80}")
+BARE = (
+    "ENABLE_VOCAL_SEPARATION", "ENABLE_NOISE_REDUCTION", "ENABLE_GAIN", "ENABLE_PUNCTUATION_RESTORATION",
+    "ENABLE_SPEAKER_DIARIZATION",
+)  # fmt: skip
+"""Settings that go by these names too, without the prefix: deployments of the original server have them."""
+
 NOT_SETTINGS = ("EARWITNESS_REFERENCE_DATA", "EARWITNESS_BENCH_WHISPER")
 """Names that tests and benchmarks read."""
 
@@ -83,6 +90,16 @@ class Settings(BaseSettings):
     """Models in memory at once; 0 is no limit."""
     isolate: Literal["all"] | tuple[str, ...] = ()
     """Engines that run in processes of their own, so that a crash of theirs is not one of ours."""
+    enable_vocal_separation: bool = False
+    """Take the voices out of music before they are heard, unless a request says otherwise."""
+    enable_noise_reduction: bool = False
+    """Likewise for noise."""
+    enable_gain: bool = False
+    """Likewise for bringing speech to one loudness."""
+    enable_punctuation_restoration: bool = False
+    """Likewise for punctuation and capitals in text that came without."""
+    enable_speaker_diarization: bool = False
+    """Likewise for telling speakers apart, over doors where they show."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
     log_format: Literal["json", "text"] = "text"
@@ -139,8 +156,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        bare: dict[str, object] = {name.lower(): os.environ[name] for name in BARE if os.environ.get(name)}
         file = TomlConfigSettingsSource(settings_cls, toml_file=default_home() / TOML)
-        return init_settings, env_settings, file
+        return init_settings, env_settings, InitSettingsSource(settings_cls, bare), file
 
 
 def load(**given: object) -> Settings:

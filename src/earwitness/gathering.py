@@ -5,15 +5,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from earwitness.__about__ import __version__
 from earwitness.audio import timebase
 from earwitness.audio.decode import Report
 from earwitness.errors import ForeignSpeech, StorageFailed
 from earwitness.kit import Kit
-from earwitness.parts import Hearing
+from earwitness.parts import Enhancer, Hearing
 from earwitness.stages.align import Timer
 from earwitness.stages.attribute import attribute, name_known
+from earwitness.stages.punctuate import Restorer, restorer
 from earwitness.stages.recipe import Diarizing, Recipe
 from earwitness.stages.recognise import Recognised
 from earwitness.types import Diarization, Notice, Plan, Provenance, Segment, Suppressed, Transcript
@@ -76,6 +78,7 @@ class Gathering:
     done_s: float = 0.0
     diarization: Diarization | None = None
     timer: Timer | None = None
+    restorer: Restorer | None = None
     methods: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -106,6 +109,7 @@ class Gathering:
                     *_notices(self.suppressed),
                     *self._about_speakers(),
                     *(self.timer.notices() if self.timer else ()),
+                    *(self.restorer.notices() if self.restorer else ()),
                 ),
                 methods=self._methods(),
             ),
@@ -120,10 +124,20 @@ class Gathering:
         keep = self.recipe.ask.logprobs
         fresh = found.segments if keep else tuple(replace(s, tokens=()) for s in found.segments)
         fresh = self.timer.timed(fresh, found.audio) if self.timer else fresh
+        fresh = self.restorer.text(fresh) if self.restorer else fresh
         self.segments += fresh
         self.suppressed += found.suppressed
         self.done_s = timebase.seconds(found.done)
         return fresh
+
+    def enhancers(self, kit: Kit) -> tuple[Enhancer[Any], ...]:
+        """What the sound goes through as the recipe has it; what restores the text is got ready too."""
+        how, ask = self.recipe.enhancing, self.recipe.ask
+        chain = kit.switched.enhancers(how)
+        self.methods |= {job.method: name for job, (name, _) in chain.items()}
+        if found := kit.switched.punctuator(how):
+            self.restorer = restorer(*found, ask.language, (ask.prompt or "", *ask.hotwords))
+        return tuple(part for _, part in chain.values())
 
     def attribute(self, hearing: Hearing, kit: Kit) -> None:
         """Give what was said to those who said it."""
@@ -144,6 +158,8 @@ class Gathering:
         found = dict(self.methods)
         if self.timer and self.timer.used:
             found["words"] = "+".join(self.timer.used)
+        if self.restorer and self.restorer.restored:
+            found["punctuation"] = self.restorer.name
         return found | ({"speakers": self.diarization.method} if self.diarization else {})
 
     def _about_speakers(self) -> tuple[Notice, ...]:

@@ -23,7 +23,7 @@ from earwitness.spread import spread
 from earwitness.stages import align, anchor
 from earwitness.stages.anchor import Chunk
 from earwitness.stages.guard import Guarding
-from earwitness.stages.recipe import Recipe
+from earwitness.stages.recipe import OFF, Diarizing, Enhancing, Recipe
 from earwitness.types import Ask, Audio, Notice, Provenance, Segment, Transcript, Word
 
 AT_ONCE_S = 30.0
@@ -114,6 +114,7 @@ def _heard(
     """What the recogniser hears, with the times of its words."""
     ask = Ask(language=recipe.ask.language, word_times=True, optional=Ask().optional | {"language"})
     how = replace(recipe, ask=ask, aligner=recipe.aligner or align.AUTO, guarding=Guarding(language_gate=False))
+    how = replace(how, diarizing=Diarizing(OFF), enhancing=Enhancing(punctuate=OFF))
     return batch.run(_rewound(source), how, kit, urgency=Urgency.INTERACTIVE, on_progress=on_progress, stop=stop)
 
 

@@ -37,6 +37,8 @@ from earwitness.models.pool import Pool
 from earwitness.models.room import Limits
 from earwitness.parts import Aligner, Diarizer, Foldered, PartSpec, Vad
 from earwitness.plugins import ENGINES, PARTS, Found, Plugins
+from earwitness.stages.recipe import AUTO, Enhancing, Recipe, settled
+from earwitness.switched import Switched
 from earwitness.types import Can, Machine, Plan
 
 if TYPE_CHECKING:
@@ -82,6 +84,7 @@ class Kit:
         self._diarizers = dict[str, Diarizer]()
         self._aligners = dict[str, Aligner]()
         self._loading_part = Lock()
+        self.switched = Switched(self.parts, settings.models_folder)
 
     def plan(self, model: str) -> Plan:
         """The first of `plans`. Raises what that does."""
@@ -156,6 +159,17 @@ class Kit:
         """What a model can do, loaded if need be. Raises what `lane` raises."""
         with self.lane(model, guess=guess) as (_, lane):
             return lane.can
+
+    def settled(self, recipe: Recipe) -> Recipe:
+        """The recipe with what it leaves to this installation's settings."""
+        on, told = {True: AUTO, False: None}, self.settings
+        installed = Enhancing(
+            separate=on[told.enable_vocal_separation],
+            denoise=on[told.enable_noise_reduction],
+            gain=on[told.enable_gain],
+            punctuate=on[told.enable_punctuation_restoration],
+        )
+        return settled(recipe, installed, speakers=told.enable_speaker_diarization)
 
     def diarizer(self, name: str = "auto") -> Diarizer:
         """The part of that name that tells speakers apart, loaded once; `auto` is the embedded one.

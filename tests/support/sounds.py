@@ -24,6 +24,13 @@ def tone(seconds: float, hertz: float = 440.0, rate: int = RATE, peak: float = 0
     return (peak * np.sin(2 * np.pi * hertz * t)).astype(np.float32)
 
 
+def clicks(seconds: float, rate: int = RATE, peak: float = 0.51) -> Samples:
+    """A hundred clicks a second: little power under high peaks, as in speech; shape (n,)."""
+    sound = silence(seconds, rate)
+    sound[:: rate // 100] = -peak
+    return sound
+
+
 def noise(seconds: float, rate: int = RATE, peak: float = 0.3, seed: int = 7) -> Samples:
     """White noise, the same for the same seed, shape (n,)."""
     return np.random.default_rng(seed).uniform(-peak, peak, round(seconds * rate)).astype(np.float32)

@@ -140,3 +140,23 @@ def test_a_name_to_load_that_is_no_list_is_an_error(home: Path, monkeypatch: pyt
     with pytest.raises(BadInput, match="preload") as failure:
         config.load()
     assert "EARWITNESS_PRELOAD" in failure.value.remedy
+
+
+def test_switches_of_the_original_server_go_by_their_own_names_too(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in config.BARE:
+        monkeypatch.setenv(name, "true")
+    found = config.load()
+    assert all(getattr(found, name.lower()) for name in config.BARE)
+    monkeypatch.setenv("EARWITNESS_ENABLE_GAIN", "0")
+    monkeypatch.setenv("ENABLE_VOCAL_SEPARATION", "")
+    found = config.load()
+    assert (found.enable_gain, found.enable_vocal_separation, found.enable_noise_reduction) == (False, False, True)
+    monkeypatch.setenv("ENABLE_NOISE_REDUCTION", "rather")
+    with pytest.raises(BadInput, match="enable_noise_reduction"):
+        config.load()
+
+
+def test_switches_stand_in_the_file_by_one_name(home: Path) -> None:
+    _toml(home, "enable_gain = true\n")
+    assert config.load().enable_gain
+    assert not config.load().enable_speaker_diarization

@@ -20,14 +20,16 @@ from earwitness.api.schemas import (
     ModelDetail,
     ModelDetails,
     PlainError,
+    RecordingQuery,
 )
+from earwitness.api.wishes import ENHANCING_FIELDS
 from earwitness.errors import BadInput, EarwitnessError
 from earwitness.export import full
 from earwitness.hardware import probe
 from earwitness.kit import Kit
 from earwitness.models import catalog
 from earwitness.models.pool import Loaded, Loading
-from earwitness.stages.recipe import Recipe, language_code
+from earwitness.stages.recipe import Enhancing, Recipe, language_code, switch
 from earwitness.types import Ask
 
 AUDIO = {"requestBody": {"required": True, "content": {t: {"schema": {"type": "string", "format": "binary"}} for t in (
@@ -116,10 +118,10 @@ async def metrics(request: Request) -> Response:
 )
 async def transcribe(
     request: Request,
-    language: Annotated[str | None, Query(description="ISO 639-1 code of the speech")] = None,
+    wanted: Annotated[RecordingQuery, Query()],
 ) -> Response:
     """Turn a recording into our own JSON, whose `text` is the whole text. A form with a field `file` is taken too."""
-    return await _transcribe(request, catalog.DEFAULT, language)
+    return await _transcribe(request, catalog.DEFAULT, wanted)
 
 
 @router.post(
@@ -131,15 +133,16 @@ async def transcribe(
 async def transcribe_with(
     request: Request,
     model: str,
-    language: Annotated[str | None, Query(description="ISO 639-1 code of the speech")] = None,
+    wanted: Annotated[RecordingQuery, Query()],
 ) -> Response:
     """Turn a recording into our own JSON, with that model."""
-    return await _transcribe(request, model, language)
+    return await _transcribe(request, model, wanted)
 
 
-async def _transcribe(request: Request, model: str, language: str | None) -> Response:
+async def _transcribe(request: Request, model: str, wanted: RecordingQuery) -> Response:
     home = house.of(request)
-    recipe = Recipe(model=model, ask=Ask(language=language_code(language)))
+    how = Enhancing(**{name: switch(getattr(wanted, name), name) for name in ENHANCING_FIELDS})
+    recipe = Recipe(model=model, ask=Ask(language=language_code(wanted.language)), enhancing=how)
     form = request.headers.get("content-type", "").startswith("multipart/form-data")
     await home.can(model)
     async with home.form(request) if form else home.body(request) as upload:

@@ -12,7 +12,27 @@ from earwitness.parts import MOST_SPEAKERS
 from earwitness.types import Device, DeviceReading, Note, Plan, Readings, Task
 
 SPEAKERS = "Our own: `channels` takes each channel for one speaker, `auto` tells them apart by their voices."
+SWITCH = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,80}$"
+"""`on`, `off`, or the name of a part."""
+
 FILE = {"type": "string", "format": "binary"}
+
+
+class EnhancingForm(BaseModel):
+    """What may be done to the sound before it is heard, and to the text after it; the installation says what is on."""
+
+    separate: Annotated[str | None, Field(pattern=SWITCH, description="Our own: voices without music.")] = None
+    denoise: Annotated[str | None, Field(pattern=SWITCH, description="Our own: less noise.")] = None
+    gain: Annotated[str | None, Field(pattern=SWITCH, description="Our own: speech of one loudness.")] = None
+    punctuate: Annotated[
+        str | None, Field(pattern=SWITCH, description="Our own: punctuation and capitals for text without.")
+    ] = None
+
+
+class RecordingQuery(EnhancingForm):
+    """What `POST /transcribe` takes in its address."""
+
+    language: Annotated[str | None, Field(description="ISO 639-1 code of the speech")] = None
 
 
 class SpeakersForm(BaseModel):
@@ -20,7 +40,7 @@ class SpeakersForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    speakers: Annotated[Literal["auto", "channels"], Field(description=SPEAKERS)] = "auto"
+    speakers: Annotated[Literal["auto", "channels", "off"], Field(description=SPEAKERS)] = "auto"
     num_speakers: Annotated[int | None, Field(ge=0, le=MOST_SPEAKERS, description="Our own: how many there are.")] = (
         None
     )
@@ -40,7 +60,7 @@ class SpeakersForm(BaseModel):
     ] = None
 
 
-class RecordingForm(BaseModel):
+class RecordingForm(EnhancingForm):
     """What both forms of OpenAI's door have."""
 
     model_config = ConfigDict(extra="forbid")
@@ -103,7 +123,7 @@ class TranscriptionForm(RecordingForm, SpeakersForm):
     ] = "json"
 
 
-class DiarizedForm(SpeakersForm):
+class DiarizedForm(SpeakersForm, EnhancingForm):
     """`POST /transcribe/diarized` and `/transcribe/enhanced`: a form, or the recording with these in the address."""
 
     file: Annotated[str, Field(json_schema_extra=FILE, description="The recording.")]
@@ -122,7 +142,7 @@ class DiarizationForm(SpeakersForm):
     response_format: Annotated[Literal["json", "rttm"], Field(description="The shape of the answer.")] = "json"
 
 
-class InferenceForm(BaseModel):
+class InferenceForm(EnhancingForm):
     """whisper.cpp's `POST /inference`."""
 
     file: Annotated[str, Field(json_schema_extra=FILE, description="The recording.")]

@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, Response
 from earwitness import export
 from earwitness.api import house
 from earwitness.api.schemas import InferenceForm, PlainError, form_document
-from earwitness.api.wishes import SHAPES, Form, Wishes
+from earwitness.api.wishes import SHAPES, Form, Wishes, enhancing
 from earwitness.engines import honour
 from earwitness.export import labels, verbose
 from earwitness.export.layout import Layout
@@ -71,6 +71,7 @@ def wishes(fields: Mapping[str, list[str]]) -> tuple[Wishes, Layout]:
         to_s=(start_ms + length_ms) / 1000 if length_ms else None,
         listening=replace(Listening(), threshold=threshold) if threshold else Listening(),
         diarizing=Diarizing() if any(apart) else None,
+        enhancing=enhancing(form),
     )
     form.flag("no_timestamps")  # times are always found; json and text do not show them
     layout = Layout(line_chars=width) if width else Layout()

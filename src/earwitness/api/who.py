@@ -19,7 +19,7 @@ from earwitness.api.schemas import (
     TurnList,
     form_document,
 )
-from earwitness.api.wishes import Form, Reference, with_speakers
+from earwitness.api.wishes import Form, Reference, enhancing, with_speakers
 from earwitness.engines import honour
 from earwitness.errors import BadInput
 from earwitness.export import labels
@@ -98,7 +98,8 @@ def _wishes(fields: Mapping[str, list[str]], *, words: bool) -> tuple[Recipe, tu
     shape = form.choice("response_format", tuple(export.FORMATS), "json")
     ask = Ask(language=language_code(form.one("language")), word_times=words)
     ask = replace(ask, optional=ask.optional | {"word_times"})
-    recipe, references = with_speakers(Recipe(model=form.one("model") or catalog.DEFAULT, ask=ask), form)
+    recipe = Recipe(model=form.one("model") or catalog.DEFAULT, ask=ask, enhancing=enhancing(form))
+    recipe, references = with_speakers(recipe, form)
     if left := form.left_over():
         raise BadInput(f"there is no field {left[0]!r} here", param=left[0])
     return recipe, references, shape

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from earwitness.errors import BadInput
 from earwitness.parts import MOST_SPEAKERS, Crowd
 from earwitness.stages.guard import Guarding
-from earwitness.stages.recipe import CHANNELS, Diarizing, Recipe, language_code
+from earwitness.stages.recipe import CHANNELS, OFF, Diarizing, Enhancing, Recipe, language_code, switch
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Task
 
@@ -30,6 +30,7 @@ WITHOUT_SPEAKERS = ("json", "text")
 SPEAKER_FIELDS = (
     "speakers", "num_speakers", "min_speakers", "max_speakers", "known_speaker_names", "known_speaker_references"
 )  # fmt: skip
+ENHANCING_FIELDS = ("separate", "denoise", "gain", "punctuate")
 MOST_KNOWN, LONGEST_REFERENCE_S = 16, 10.0
 TRUE, FALSE = ("true", "1", "yes", "y", "on"), ("false", "0", "no", "n", "off")
 
@@ -163,6 +164,8 @@ def transcription(fields: Mapping[str, list[str]]) -> Wishes:
     references: tuple[Reference, ...] = ()
     if wishes.shape == DIARIZED or (wishes.shape not in WITHOUT_SPEAKERS and form.has(SPEAKER_FIELDS)):
         recipe, references = with_speakers(recipe, form)
+    if wishes.shape == DIARIZED and recipe.diarizing == Diarizing(OFF):
+        raise BadInput("diarized_json tells speakers apart, and they are switched off", param="speakers")
     return replace(
         wishes,
         recipe=recipe,
@@ -179,7 +182,11 @@ def with_speakers(recipe: Recipe, form: Form) -> tuple[Recipe, tuple[Reference, 
 
     Raises BadInput.
     """
-    part = form.choice("speakers", ("auto", CHANNELS), "auto")
+    part = form.choice("speakers", ("auto", CHANNELS, OFF), "auto")
+    if part == OFF:
+        if form.has(SPEAKER_FIELDS):
+            raise BadInput("speakers are switched off, and more is asked about them", param="speakers")
+        return replace(recipe, diarizing=Diarizing(OFF)), ()
     numbers = (form.whole(name, 0, MOST_SPEAKERS) or None for name in ("num_speakers", "min_speakers", "max_speakers"))
     try:
         crowd = Crowd(*numbers)
@@ -188,6 +195,11 @@ def with_speakers(recipe: Recipe, form: Form) -> tuple[Recipe, tuple[Reference, 
         raise
     references = _references(form)
     return replace(recipe, diarizing=Diarizing(part, crowd), aligner="auto"), references
+
+
+def enhancing(form: Form) -> Enhancing:
+    """What the form wants done to the sound and the text. Raises BadInput."""
+    return Enhancing(**{name: switch(form.one(name), name) for name in ENHANCING_FIELDS})
 
 
 def _references(form: Form) -> tuple[Reference, ...]:
@@ -244,7 +256,10 @@ def _common(form: Form, task: Task, shapes: tuple[str, ...]) -> Wishes:
     temperature = form.number("temperature", 0.0, 1.0) or 0.0
     gate = form.choice("language_gate", ("on", "off"), "on") == "on"
     ask = Ask(task=task, prompt=form.one("prompt"), temperature=temperature)
-    return Wishes(Recipe(model=model, ask=ask, guarding=Guarding(language_gate=gate)), shape)
+    unseen = Diarizing(OFF) if shape in WITHOUT_SPEAKERS else None
+    guarding = Guarding(language_gate=gate)
+    recipe = Recipe(model=model, ask=ask, guarding=guarding, diarizing=unseen, enhancing=enhancing(form))
+    return Wishes(recipe, shape)
 
 
 def _languages(form: Form) -> tuple[str, ...]:

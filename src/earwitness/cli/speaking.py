@@ -15,7 +15,7 @@ from earwitness.export import Format, labels
 from earwitness.kit import Kit
 from earwitness.parts import Crowd
 from earwitness.reference import acquaint
-from earwitness.stages.recipe import CHANNELS, Diarizing, Recipe
+from earwitness.stages.recipe import CHANNELS, OFF, Diarizing, Enhancing, Recipe, switch
 from earwitness.types import Transcript
 
 COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "red")
@@ -25,13 +25,22 @@ WIDEST_NAME = 24
 
 
 def wished(
-    crowd: Crowd, known: Sequence[str], formats: Sequence[Format], *, speakers: bool, by_channel: bool
+    crowd: Crowd, known: Sequence[str], formats: Sequence[Format], *, speakers: bool | None, by_channel: bool
 ) -> Diarizing | None:
-    """How speakers are to be told apart, None where nothing asks for it."""
+    """How speakers are to be told apart, None where nothing asks for it. Raises BadInput for wishes that contradict."""
+    if speakers is False:
+        if by_channel or known or crowd != Crowd() or any(form.speakers for form in formats):
+            raise BadInput("--no-speakers goes with nothing that is asked about speakers")
+        return Diarizing(OFF)
     if by_channel:
         return Diarizing(CHANNELS, crowd)
     asked = speakers or known or crowd != Crowd() or any(form.speakers for form in formats)
     return Diarizing(crowd=crowd) if asked else None
+
+
+def enhancing(**given: str | None) -> Enhancing:
+    """What is to be done to sound and text. Raises BadInput for what is neither on, off nor a name."""
+    return Enhancing(**{name: switch(value, f"--{name}") for name, value in given.items()})
 
 
 def clips(given: Sequence[str]) -> Mapping[str, Path]:

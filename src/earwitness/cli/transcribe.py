@@ -22,6 +22,7 @@ Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="Folder to write into; without it the text goes to the terminal."),
 ]
+SWITCH = "on|off|NAME"
 TIME: dict[str, Any] = {"parser": seconds, "metavar": "TIME"}
 
 
@@ -36,7 +37,7 @@ def transcribe(
     from_s: Annotated[float, typer.Option("--from", help="Start here: 90, 1:30 or 0:01:30.5.", **TIME)] = 0.0,
     to_s: Annotated[float | None, typer.Option("--to", help="Stop here.", **TIME)] = None,
     channel: Annotated[int | None, typer.Option(min=1, help="Hear one channel only: 1 is left, 2 is right.")] = None,
-    speakers: Annotated[bool, typer.Option("--speakers", help="Tell apart who speaks.")] = False,
+    speakers: Annotated[bool | None, typer.Option("--speakers/--no-speakers", help="Tell apart who speaks.")] = None,
     num_speakers: Annotated[int | None, typer.Option(min=1, help="There are exactly so many speakers.")] = None,
     min_speakers: Annotated[int | None, typer.Option(min=1, help="There are at least so many.")] = None,
     max_speakers: Annotated[int | None, typer.Option(min=1, help="There are at most so many.")] = None,
@@ -45,6 +46,10 @@ def transcribe(
     language_gate: Annotated[str, typer.Option(metavar="on|off", help="off: believe every text.")] = "on",
     words: Annotated[bool, typer.Option("--words", help="Find the times of single words too; json has them.")] = False,
     aligner: Annotated[str, typer.Option(help="What finds them: auto, or an aligner's name.")] = "auto",
+    separate: Annotated[str | None, typer.Option(help="Take the voices out of music.", metavar=SWITCH)] = None,
+    denoise: Annotated[str | None, typer.Option(help="Take noise out of the sound.", metavar=SWITCH)] = None,
+    gain: Annotated[str | None, typer.Option(help="Bring speech to one loudness.", metavar=SWITCH)] = None,
+    punctuate: Annotated[str | None, typer.Option(help="Punctuate text that came without.", metavar=SWITCH)] = None,
     line_chars: Annotated[int, typer.Option(min=10, max=200, help="Characters of a subtitle line.")] = 42,
     lines: Annotated[int, typer.Option(min=1, max=5, help="Lines of a subtitle.")] = 2,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, only results and errors.")] = False,
@@ -64,7 +69,7 @@ def transcribe(
     from earwitness.export.layout import Layout
     from earwitness.parts import Crowd
     from earwitness.stages.guard import Guarding
-    from earwitness.stages.recipe import Recipe, language_code
+    from earwitness.stages.recipe import OFF, Recipe, language_code
     from earwitness.types import Ask
 
     if language_gate not in {"on", "off"}:
@@ -86,9 +91,10 @@ def transcribe(
         channel=None if channel is None else channel - 1,
         from_s=from_s,
         to_s=to_s,
-        aligner=aligner if words or who else None,
+        aligner=aligner if words or (who and who.part != OFF) else None,
         guarding=Guarding(language_gate=language_gate == "on"),
         diarizing=who,
+        enhancing=speaking.enhancing(separate=separate, denoise=denoise, gain=gain, punctuate=punctuate),
     )
     layout = Layout(line_chars=line_chars, lines=lines)
     order = Order(recipe, wanted, output, layout, quiet, speaking.clips(known or []))

@@ -77,7 +77,7 @@ def _one(
     """One recording: run it, write it; on Ctrl-C write what is finished and pass the interruption on."""
     gathered = gathering.Gathering(order.recipe, Report())
     task = bars.add_task(escape(_fitted(recording.shown, bars.console.width)), total=None, detail="")
-    live = _speaks(order)
+    live, apart = _speaks(order), kit.settled(order.recipe).diarizing
     if len(order.formats) and not targets and recording.several and sys.stdout.isatty():
         bars.console.rule(escape(recording.shown))
 
@@ -92,14 +92,14 @@ def _one(
             order.recipe,
             kit,
             on_progress=lambda p: _show(bars, task, p),
-            on_segments=told if live and not order.recipe.diarizing else None,
+            on_segments=told if live and not apart else None,
             gathering=gathered,
         )
     except KeyboardInterrupt:
         found, interrupted = gathered.transcript(complete=False), True
     finally:
         bars.remove_task(task)
-    if live and order.recipe.diarizing:
+    if live and apart:
         speaking.show(found, bars.console)
     layout = replace(order.layout, recording=recording.inside.stem)
     _write(found, targets, replace(order, layout=layout), spoken=live)

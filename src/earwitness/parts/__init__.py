@@ -17,10 +17,13 @@ from earwitness.types import Audio, Diarization, Samples, Word
 
 Probabilities = NDArray[np.float32]
 
+MARKS = ("", ",", ".", "?", "!", ":", ";")
+"""What may stand after a word."""
+
 MOST_SPEAKERS = 100
 """More than these are not told apart."""
 
-KINDS = ("diarization", "alignment", "vad", "enhancement", "language")
+KINDS = ("diarization", "alignment", "vad", "enhancement", "punctuation", "language")
 """Folders of the model directory in which parts find their models."""
 
 
@@ -115,6 +118,40 @@ class Aligner(Protocol):
         ...
 
 
+S = TypeVar("S")
+
+
+class Enhancer(Protocol[S]):
+    """Changes sound, so that speech in it is understood better, and leaves it as long as it was. Safe to share."""
+
+    unit: int
+    """Samples of one step at 16 kHz."""
+    delay: int
+    """By how many samples what comes out is late."""
+
+    def begin(self) -> S:
+        """The state before any sound."""
+        ...
+
+    def step(self, sound: Samples, state: S) -> tuple[Samples, S]:
+        """The next `unit` samples, late by `delay`, and the state after them. The state that is given stays as it is.
+
+        Raises EngineFailed where a model breaks.
+        """
+        ...
+
+
+class Punctuator(Protocol):
+    """Says what stands after each word of a text without punctuation; it has no hand in the words. Safe to share."""
+
+    languages: tuple[str, ...]
+    """ISO 639-1 codes of those it knows; empty for all that part words by spaces."""
+
+    def marks(self, words: Sequence[str], pauses_s: Sequence[float], language: str | None) -> tuple[str, ...]:
+        """One of `MARKS` for each word. `pauses_s` are the seconds of silence after each, 0 where that is not known."""
+        ...
+
+
 P_co = TypeVar("P_co", covariant=True)
 
 
@@ -123,7 +160,7 @@ class PartSpec(Protocol[P_co]):
 
     name: str
     does: str
-    """The job: `vad`, `diarizer`, `aligner`."""
+    """The job: `vad`, `diarizer`, `aligner`, `denoiser`, `separator`, `leveller`, `punctuator`."""
     languages: tuple[str, ...]
     """ISO 639-1 codes of those it can be used for; empty where languages do not matter to it."""
 
@@ -137,9 +174,9 @@ class PartSpec(Protocol[P_co]):
 
 
 @runtime_checkable
-class Foldered(Protocol):
+class Foldered(Protocol[P_co]):
     """A spec that finds further parts in the model directory."""
 
-    def inside(self, models: Path) -> tuple[PartSpec[Aligner], ...]:
+    def inside(self, models: Path) -> tuple[PartSpec[P_co], ...]:
         """One part for each model there."""
         ...

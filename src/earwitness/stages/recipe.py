@@ -12,8 +12,14 @@ from earwitness.stages.guard import Guarding
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Json
 
+AUTO, OFF = "auto", "off"
+"""The preferred part for a job, and none."""
+
 CHANNELS = "channels"
 """The `part` of Diarizing for which each channel is one speaker."""
+
+ON, NOT_ON = frozenset("auto on true yes y 1".split()), frozenset("off false no n 0 none".split())
+PART = re.compile(r"[a-z0-9][a-z0-9._-]{0,80}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,10 @@ class Diarizing:
     """How speakers are told apart."""
 
     part: str = "auto"
-    """The part that does it; `auto` takes the embedded one, and `channels` none: each channel is one speaker."""
+    """The part that does it; `auto` takes the embedded one, and `channels` none: each channel is one speaker.
+
+    `off` tells nobody apart, whatever the installation does by itself.
+    """
     crowd: Crowd = field(default_factory=Crowd)
     known: tuple[Known, ...] = ()
     people: bool = True
@@ -59,6 +68,23 @@ class Captioning:
 
 
 @dataclass(frozen=True, slots=True)
+class Enhancing:
+    """What is done to the sound before it is heard, and to the text after it, each by a part, `auto`, or `off`.
+
+    None leaves it to the installation, which mostly does none of it.
+    """
+
+    separate: str | None = None
+    """Voices without music."""
+    denoise: str | None = None
+    """Less noise."""
+    gain: str | None = None
+    """Speech of one loudness."""
+    punctuate: str | None = None
+    """Punctuation and capitals for text that came without."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """Which model, what is asked of it, and how speech is found, cut and judged."""
 
@@ -76,6 +102,7 @@ class Recipe:
     """How a live session shows it; None for recordings."""
     aligner: str | None = None
     """The part that times words, if asked to; `auto` takes the engine's own times, else a part's; None no part's."""
+    enhancing: Enhancing = field(default_factory=Enhancing)
 
     def as_json(self) -> dict[str, Json]:
         """The recipe in plain values, for the provenance; voices of known speakers only where voices are to be kept."""
@@ -119,3 +146,29 @@ def language_code(given: str | None) -> str | None:
             f"{given[:40]!r} is no language code", remedy="Give an ISO 639-1 code such as en.", param="language"
         )
     return code
+
+
+def switch(given: str | None, param: str) -> str | None:
+    """A field of Enhancing from on, off or the name of a part; None stays None. Raises BadInput for what is none."""
+    if given is None:
+        return None
+    plain = given.strip().lower()
+    if plain in ON | NOT_ON:
+        return AUTO if plain in ON else OFF
+    if not PART.fullmatch(given.strip()):
+        raise BadInput(f"{param} is {given[:40]!r}, and on, off or the name of a part is expected", param=param)
+    return given.strip()
+
+
+def settled(recipe: Recipe, installed: Enhancing, *, speakers: bool) -> Recipe:
+    """The recipe with what it leaves to the installation: what is `installed`, and whether speakers are told apart."""
+    how, who = recipe.enhancing, recipe.diarizing
+    enhancing = Enhancing(
+        separate=how.separate or installed.separate,
+        denoise=how.denoise or installed.denoise,
+        gain=how.gain or installed.gain,
+        punctuate=how.punctuate or installed.punctuate,
+    )
+    if who is None and speakers:
+        return replace(recipe, enhancing=enhancing, diarizing=Diarizing(), aligner=recipe.aligner or AUTO)
+    return replace(recipe, enhancing=enhancing, diarizing=None if who and who.part == OFF else who)
