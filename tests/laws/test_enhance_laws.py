@@ -52,7 +52,7 @@ def sounds(draw: st.DrawFn) -> Samples:
 @pytest.mark.parametrize(
     "names", [("spectral",), ("loudness",), ("gtcrn",), ("demucs",), ("demucs", "spectral", "loudness")]
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(sound=sounds(), cuts=st.lists(st.integers(0, 40_000), max_size=6), origin=st.sampled_from([0, 7, 160_001]))
 def test_chunking_changes_nothing(
     enhancers: dict[str, Enhancer[Any]], names: tuple[str, ...], sound: Samples, cuts: list[int], origin: int

@@ -114,7 +114,7 @@ async def metrics(request: Request) -> Response:
     "/transcribe",
     openapi_extra=AUDIO,
     summary="Speech to text, the recording being the body",
-    responses={s: {"model": PlainError, "description": "An error"} for s in (400, 401, 404, 413, 500, 503, 507)},
+    responses={s: {"model": PlainError, "description": "An error"} for s in (400, 401, 404, 413, 500, 501, 503, 507)},
 )
 async def transcribe(
     request: Request,
@@ -128,7 +128,7 @@ async def transcribe(
     "/transcribe/{model:path}",
     openapi_extra=AUDIO,
     summary="The same with a model by name",
-    responses={s: {"model": PlainError, "description": "An error"} for s in (400, 401, 404, 413, 500, 503, 507)},
+    responses={s: {"model": PlainError, "description": "An error"} for s in (400, 401, 404, 413, 500, 501, 503, 507)},
 )
 async def transcribe_with(
     request: Request,
