@@ -1,5 +1,6 @@
 """The embedded diarizer with its real networks, on the sample conversation and on sound that is none."""
 
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 
 from earwitness.audio import decode, timebase
 from earwitness.errors import BadInput, EngineFailed, Missing
+from earwitness.hardware import ort
 from earwitness.models.catalog import sample
 from earwitness.parts import Crowd, Diarizer
 from earwitness.parts.diarize_community import spec
-from earwitness.parts.voices import library
+from earwitness.parts.voices import clusters, library
+from earwitness.parts.voices.frames import BLOCK, HOP, JUDGED, Networks
 from earwitness.types import Audio, Diarization, Samples
 from support import sounds
 
@@ -131,6 +134,33 @@ def test_one_voice_is_known_again_and_another_is_not(diarizer: Diarizer, scene: 
     assert other is not None
     assert float(np.dot(first, again)) > 0.45 > float(np.dot(first, other))
     assert diarizer.voice(Audio(np.zeros(48_000, np.float32))) is None
+
+
+# ── the networks, put together anew ──
+def test_the_segmentation_says_what_the_packed_one_says(scene: Samples) -> None:
+    path = library._library()
+    assert path is not None
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        packed = ort.cpu_session(library._piece(whole, "segmentation"), what="the packed one")
+    sound = (scene + np.float32(0.01))[: 2 * BLOCK]
+    found = Networks(library.read()).active(sound, len(sound))
+    assert len(found) == JUDGED
+    for n, active in enumerate(found):
+        window = np.ascontiguousarray(sound[None, None, n * HOP : n * HOP + BLOCK])
+        assert (active == packed.run(None, {"waveforms": window})[0][0]).mean() > 0.999
+
+
+def test_the_encoder_hears_only_what_is_wanted_of_a_block(scene: Samples) -> None:
+    networks, spans = Networks(library.read()), [(1.0, 3.5), (6.0, 6.8)]
+    whole = networks.features(scene[:BLOCK], BLOCK, [(0.0, 10.0)])
+    part = networks.features(scene[:BLOCK], BLOCK, spans)
+    assert not part[:, 50:60].any()
+    assert not networks.features(scene[:BLOCK], BLOCK, []).any()
+    for one, other in zip(networks.voices(whole, spans), networks.voices(part, spans), strict=True):
+        assert one is not None
+        assert other is not None
+        assert float(clusters.alike(one[None], other[None])[0, 0]) > 0.98
+    assert networks.voices(whole, [(2.0, 2.01)]) == [None]
 
 
 # ── the wheel that carries the models ──

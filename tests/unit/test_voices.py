@@ -18,8 +18,8 @@ PEOPLE = CHANCE.normal(size=(6, 256)).astype(np.float32)
 PIECES = Pieces(
     b"",
     b"",
-    np.zeros((256, 5120), np.float32),
-    np.zeros(256, np.float32),
+    b"",
+    (1.0, 0.0),
     np.zeros(256, np.float32),
     np.eye(256, 128, dtype=np.float32),
     np.zeros(128, np.float32),

