@@ -10,10 +10,12 @@ from earwitness.audio import decode, timebase
 from earwitness.errors import BadInput, EngineFailed, Missing
 from earwitness.hardware import ort
 from earwitness.models.catalog import sample
-from earwitness.parts import Crowd, Diarizer
+from earwitness.parts import Crowd, Diarizer, Ear
 from earwitness.parts.diarize_community import spec
 from earwitness.parts.voices import clusters, library
 from earwitness.parts.voices.frames import BLOCK, HOP, JUDGED, Networks
+from earwitness.stages import who
+from earwitness.stages.who import Voices
 from earwitness.types import Audio, Diarization, Samples
 from support import sounds
 
@@ -134,6 +136,31 @@ def test_one_voice_is_known_again_and_another_is_not(diarizer: Diarizer, scene: 
     assert other is not None
     assert float(np.dot(first, again)) > 0.45 > float(np.dot(first, other))
     assert diarizer.voice(Audio(np.zeros(48_000, np.float32))) is None
+
+
+# ── one utterance ──
+def test_utterances_of_one_person_are_alike_and_are_labelled_as_they_come(diarizer: Diarizer, scene: Samples) -> None:
+    assert isinstance(diarizer, Ear)
+    turns = [t for t in heard(diarizer, scene).exclusive if t.end_s - t.start_s > 0.8]
+    voices, now = Voices(), dict[str, str | None]()
+    for n, t in enumerate(turns):
+        clip = scene[timebase.samples(t.start_s) : timebase.samples(t.end_s)]
+        voiced = diarizer.utterance(Audio(clip, timebase.samples(t.start_s)))
+        assert voiced is not None
+        assert 0.3 < voiced.speech_s <= t.end_s - t.start_s + 0.2
+        voices, now[str(n)], corrections = who.label(voices, str(n), voiced, diarizer)
+        now |= {c.utterance: c.after for c in corrections}
+    assert list(now.values()) == [t.speaker for t in turns]
+
+
+def test_an_utterance_may_be_long_short_or_nothing(diarizer: Diarizer, scene: Samples) -> None:
+    assert isinstance(diarizer, Ear)
+    whole = diarizer.utterance(Audio(scene[: timebase.samples(25.0)]))
+    assert whole is not None
+    assert whole.speech_s > 5
+    for length in (0, 1, 300, 1600):
+        diarizer.utterance(Audio(scene[:length]))
+    assert diarizer.utterance(Audio(np.zeros(48_000, np.float32))) is None
 
 
 # ── the networks, put together anew ──

@@ -46,11 +46,24 @@ def test_as_many_speakers_as_there_are(people: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("crowd", "count"), [(Crowd(count=2), 2), (Crowd(count=5), 5), (Crowd(most=2), 2), (Crowd(least=4), 4)]
+    ("crowd", "count"), [(Crowd(count=2), 2), (Crowd(count=5), 3), (Crowd(most=2), 2), (Crowd(least=4), 3)]
 )
-def test_a_crowd_that_is_known_is_kept_to(crowd: Crowd, count: int) -> None:
+def test_there_are_no_more_than_are_told_and_nobody_is_made_up(crowd: Crowd, count: int) -> None:
     voices = said([n % 3 for n in range(60)])
     assert len(clusters.speakers(voices, np.full(60, 2.0), crowd, PIECES)) == count
+
+
+def test_voices_that_are_near_are_two_where_two_are_told() -> None:
+    near = (PEOPLE[0] + 1.8 * PEOPLE[1])[None] + np.zeros((20, 1), np.float32)
+    voices = np.concatenate([said([0] * 20), near + 0.5 * CHANCE.normal(size=near.shape)]).astype(np.float32)
+    found = [len(clusters.speakers(voices, np.full(40, 2.0), Crowd(count=n), PIECES)) for n in (None, 2)]
+    assert found == [1, 2]
+
+
+def test_short_stretches_bear_each_other_out() -> None:
+    voices, seconds = said([0] * 20 + [1] * 3, noise=0.2), np.array([2.5] * 20 + [0.46, 0.35, 0.35])
+    assert nearest(clusters.speakers(voices, seconds, Crowd(), PIECES)) == [0, 1]
+    assert nearest(clusters.speakers(voices[:21], seconds[:21], Crowd(), PIECES)) == [0]
 
 
 def test_a_long_recording_is_sorted_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,30 @@ class Diarizer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Voiced:
+    """The embedding of the voice that says most of an utterance, as long as the model makes it, and its seconds."""
+
+    voice: NDArray[np.float32]
+    speech_s: float
+
+
+@runtime_checkable
+class Ear(Protocol):
+    """What a diarizer offers besides where it can follow a live session. Safe to share between threads."""
+
+    embeds: str
+    """See `Diarizer.embeds`."""
+
+    def utterance(self, audio: Audio) -> Voiced | None:
+        """The voice of an utterance, resting on what it says alone; None where nobody speaks alone."""
+        ...
+
+    def sorted(self, voices: NDArray[np.float32], seconds: NDArray[np.float64], crowd: Crowd) -> NDArray[np.int64]:
+        """Which speaker each of some voices is, from 0 and in no order: shape (n,) for voices of shape (n, size)."""
+        ...
+
+
 class Aligner(Protocol):
     """Finds when each word of a given text is said. Safe to share between threads."""
 

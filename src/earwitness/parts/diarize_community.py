@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from earwitness.audio import timebase
 from earwitness.errors import BadInput
-from earwitness.parts import Crowd, Diarizer, Hearing
+from earwitness.parts import Crowd, Diarizer, Hearing, Voiced
 from earwitness.parts.voices import clusters, library, timeline
 from earwitness.parts.voices.frames import BLOCK, FRAME_S, HOP, Activity, Networks, Stretch, Window, runs
 from earwitness.parts.voices.library import Floats
@@ -24,6 +24,8 @@ BLOCK_S = timebase.seconds(BLOCK)
 EDGE_S = 0.1
 """What is seen in the last moments of a recording may be its end."""
 LEAST_VOICE_S = 1.0
+SAME_UTTERED = 0.4
+"""Cosine at which two voices in one utterance are taken for the same."""
 SURE = 0.6
 """Difference of cosines, between a speaker's own voice and the next one, at which there is no doubt."""
 
@@ -161,10 +163,42 @@ class Community:
         found = heard.tell(Crowd(count=1)).speakers
         return found[0].voice if found and found[0].speech_s >= LEAST_VOICE_S else None
 
+    def utterance(self, audio: Audio) -> Voiced | None:
+        """See `Ear.utterance`. Each 10 s are looked at once; it is whose voice says most alone in one of them."""
+        found = list[Voiced]()
+        for first in range(0, len(audio.samples), BLOCK):
+            sound, left = np.zeros(2 * BLOCK, np.float32), audio.samples[first : first + BLOCK]
+            sound[: len(left)] = left
+            (active,) = self._networks.active(sound, len(left), BLOCK)
+            look = Look(0.0, active, _runs(active, timebase.seconds(len(left)) + EDGE_S))
+            features = self._networks.features(sound[:BLOCK], len(left), look.spans)
+            stretches = list(zip(look.runs, self._networks.voices(features, look.spans), strict=True))
+            for local in range(active.shape[1]):
+                mine = [((b - a) * FRAME_S, v) for (who, a, b), v in stretches if who == local and v is not None]
+                if mine:
+                    found.append(_mean(mine))
+        if not found:
+            return None
+        most = max(found, key=lambda f: f.speech_s)
+        near = [f for f in found if float(clusters.alike(most.voice[None], f.voice[None])[0, 0]) >= SAME_UTTERED]
+        return _mean([(f.speech_s, f.voice) for f in near])
+
+    def sorted(self, voices: Floats, seconds: NDArray[np.float64], crowd: Crowd) -> NDArray[np.int64]:
+        """See `Ear.sorted`."""
+        found = clusters.speakers(voices, seconds, crowd, self._networks.pieces, judged=1)
+        whose: NDArray[np.int64] = clusters.alike(voices, found).argmax(1)
+        return whose
+
 
 def _runs(active: Activity, room_s: float) -> tuple[tuple[int, int, int], ...]:
     """Where one voice speaks alone, before the recording ends."""
     return tuple(run for run in runs(active) if run[2] * FRAME_S < room_s)
+
+
+def _mean(voices: list[tuple[float, Floats]]) -> Voiced:
+    """Some embeddings as one, by how many seconds each rests on."""
+    speech_s = sum(s for s, _ in voices)
+    return Voiced((np.array([s * v for s, v in voices]).sum(0) / speech_s).astype(np.float32), speech_s)
 
 
 def _names(order: list[int]) -> dict[int, str]:

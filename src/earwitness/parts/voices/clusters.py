@@ -23,6 +23,8 @@ Labels = NDArray[np.int64]
 
 APART = 0.62
 """Average distance at which two groups are two speakers."""
+SAME = 0.55
+"""Average distance below which two groups are one speaker, however many there are said to be."""
 CLOSE, CLOSER = 0.5, 0.2
 """At which a block's embeddings stay in small groups: of many blocks, and of one."""
 BLOCK = 2_000
@@ -35,6 +37,8 @@ OWN_S, OWN_LEAST_S = 0.4, 0.2
 
 In a long recording the short stretches that sound like nobody are noise and ends of words more than people.
 """
+BORNE_OUT = 0.75
+"""Stretches this much shorter may bear out such a speaker: windows do not cut the same words at the same place."""
 MOST_OWN_LEAST_S = 5.0
 
 
@@ -48,7 +52,9 @@ class Group:
     speech_s: float
 
 
-def speakers(voices: Floats, seconds: NDArray[np.float64], crowd: Crowd, pieces: Pieces) -> Floats:
+def speakers(
+    voices: Floats, seconds: NDArray[np.float64], crowd: Crowd, pieces: Pieces, judged: int = JUDGED
+) -> Floats:
     """The speakers' embeddings, shape (speakers, 256), in no order; empty where there is nothing to go by.
 
     Args:
@@ -56,6 +62,7 @@ def speakers(voices: Floats, seconds: NDArray[np.float64], crowd: Crowd, pieces:
         seconds: how long each stretch is.
         crowd: how many speakers there are, as far as it is known.
         pieces: the model's linear map.
+        judged: how many of the stretches are of the same sound.
     """
     if not len(voices):
         return np.zeros((0, 256), np.float32)
@@ -73,14 +80,14 @@ def speakers(voices: Floats, seconds: NDArray[np.float64], crowd: Crowd, pieces:
         )
     ]
     fewest, most = crowd.count or crowd.least or 1, crowd.count or crowd.most or len(voices)
-    minutes = seconds.sum() / JUDGED / 60
+    minutes = seconds.sum() / judged / 60
     least_s = float(np.clip(OWN_LEAST_S * minutes, OWN_LEAST_S, MOST_OWN_LEAST_S))
     own_s = float(np.clip(OWN_S * minutes, OWN_S, CLEAR_S))
     merged = _merged(groups, 1, most)
-    kept = [g for g in merged if g.speech_s / JUDGED >= least_s]
+    kept = [g for g in merged if g.speech_s / judged >= least_s]
     merged = kept if len(kept) >= fewest else merged
     found = np.array([g.voice for g in merged], np.float32)
-    others = _others(found, voices, seconds, own_s, least_s)[: max(0, most - len(found))]
+    others = _others(found, voices, seconds, own_s, least_s * judged)[: max(0, most - len(found))]
     if len(found) + len(others) < fewest:  # only then is one voice taken for several
         found = np.array([g.voice for g in _merged(groups, fewest - len(others), most)], np.float32)
     return np.concatenate([found, others])
@@ -130,14 +137,18 @@ def _linked(viewed: Floats, distance: float) -> Labels:
 
 
 def _merged(groups: Sequence[Group], fewest: int, most: int) -> list[Group]:
-    """Average linkage goes on over groups, until the nearest are apart and there are not too many, or too few."""
+    """Average linkage goes on over groups, until the nearest are apart and there are not too many.
+
+    Where there are said to be more, less keeps them apart, but never nothing.
+    """
     left = list(groups)
     means = np.array([g.view for g in left])
     near = means @ means.T
     np.fill_diagonal(near, -np.inf)
-    while len(left) > fewest:
+    while len(left) > 1:
         a, b = divmod(int(near.argmax()), len(left))
-        if near[a, b] < 1 - APART and len(left) <= most:
+        enough = SAME if len(left) <= fewest else APART
+        if near[a, b] < 1 - enough and len(left) <= most:
             break
         left[a] = _joined(left[a], left[b])
         near[a] = near[:, a] = np.array([g.view for g in left]) @ left[a].view
@@ -156,7 +167,7 @@ def _joined(one: Group, other: Group) -> Group:
 
 def _others(found: Floats, voices: Floats, seconds: NDArray[np.float64], own_s: float, least_s: float) -> Floats:
     """Speakers among the stretches that are like none of those found: those who say little."""
-    alone = (alike(voices, found).max(1) < ALIKE) & (seconds >= own_s)
+    alone = (alike(voices, found).max(1) < ALIKE) & (seconds >= BORNE_OUT * own_s)
     some, lasting = voices[alone], seconds[alone]
     if not 0 < len(some) <= BLOCK:
         return np.zeros((0, 256), np.float32)
@@ -164,7 +175,7 @@ def _others(found: Floats, voices: Floats, seconds: NDArray[np.float64], own_s: 
     made = []
     for label in range(int(labels.max()) + 1):
         mine = labels == label
-        if lasting[mine].sum() / JUDGED >= least_s:
+        if lasting[mine].max() >= own_s and lasting[mine].sum() >= least_s:
             made.append((float(lasting[mine].sum()), (lasting[mine] @ some[mine]) / lasting[mine].sum()))
     made.sort(key=lambda m: -m[0])
     return np.array([voice for _, voice in made], np.float32).reshape(-1, 256)

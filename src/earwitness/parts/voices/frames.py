@@ -96,12 +96,12 @@ class Networks:
         self._encoder = ort.cpu_session(pieces.encoder, what="the speaker encoder")
         self._last = ort.cpu_session(pieces.last, what="the speaker encoder's last layer")
 
-    def active(self, sound: Samples, heard: int) -> list[Activity]:
+    def active(self, sound: Samples, heard: int, hop: int = HOP) -> list[Activity]:
         """Who of three voices is active in the windows that begin in the first of two blocks, shape (589, 3) each.
 
-        `sound` has two blocks' samples, zeros after the `heard` ones.
+        `sound` has two blocks' samples, zeros after the `heard` ones; `hop` are those from one window to the next.
         """
-        begins = [at for at in range(0, min(heard, BLOCK), HOP) if not at or heard - at >= LEAST]
+        begins = [at for at in range(0, min(heard, BLOCK), hop) if not at or heard - at >= LEAST]
         found = [np.zeros((FRAMES, 3), np.uint8) for _ in begins]
         loud = [n for n, at in enumerate(begins) if sound[at : at + BLOCK].any()]
         if not loud:
