@@ -24,6 +24,8 @@ from earwitness.stages.attribute import alike, by_channel
 from earwitness.stages.recipe import CHANNELS, OFF, Diarizing, Recipe
 from earwitness.stages.recognise import edges_s, recognise
 from earwitness.types import Ask, Audio, Can, Segment, Transcript
+from earwitness.unfinished.checkpoint import Checkpoint
+from earwitness.unfinished.trail import Trail, follow
 
 BY_VOICE = "Tell the speakers apart by their voices: --speakers (API: speakers=auto)."
 
@@ -38,6 +40,7 @@ def run(
     on_segments: Callable[[tuple[Segment, ...]], None] | None = None,
     stop: Stop | None = None,
     gathering: Gathering | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Transcript:
     """Transcribe a recording.
 
@@ -50,6 +53,7 @@ def run(
         on_segments: called with new segments in order, in this thread; at the end where speakers are told apart.
         stop: ends the run early; the transcript is then marked as not complete.
         gathering: filled along the way, so that a caller who is interrupted still has what was finished.
+        checkpoint: where the work goes on if it is interrupted and started again; the caller says when it is done with.
 
     Raises:
         ForeignSpeech: all speech found is in a language the model does not know, or too unclear.
@@ -59,35 +63,43 @@ def run(
     gathered = gathering or Gathering(recipe, Report())
     recipe = gathered.recipe = kit.settled(recipe)
     if recipe.diarizing is not None and recipe.diarizing.part == CHANNELS:
-        alone = partial(run, source, kit=kit, urgency=urgency, stop=stop)
+        alone = partial(run, source, kit=kit, urgency=urgency, stop=stop, checkpoint=checkpoint)
         return _each_channel(source, gathered, alone, on_progress, on_segments)
     hearing = kit.diarizer(recipe.diarizing.part).begin() if recipe.diarizing else None
-    enhancers, started = gathered.enhancers(kit), time.monotonic()
+    early, enhancers, started = None if hearing else on_segments, gathered.enhancers(kit), time.monotonic()
     with kit.lane(recipe.model) as (plan, lane), lane.seat(urgency=urgency) as seat:
         gathered.plan = plan
         ask = _asked(gathered, lane.can, kit)
-        blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
-        room_s = lane.can.max_clip_s - edges_s(recipe.listening.margin_s)
-        how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
-        blocks = enhance.through(_overheard(_until(blocks, stop), hearing), enhancers)
-        for found in recognise(speech.stretches(blocks, kit.vad, how), seat.submit, ask, lane.can, recipe.guarding):
+        trail = follow(None if enhancers else checkpoint, gathered, hearing, kit)
+        blocks = enhance.through(_overheard(_ahead(source, gathered, trail, stop), hearing), enhancers)
+        cut = _listening(recipe, lane.can)
+        stretches = speech.stretches(blocks, kit.vad, cut, state=trail.state, passed=trail.passed)
+        _tell(gathered.segments, early)
+        for found in recognise(stretches, seat.submit, ask, lane.can, recipe.guarding, credit=trail.credit):
             fresh = gathered.take(found)
-            if fresh and on_segments and not hearing:
-                on_segments(fresh)
-            if on_progress:
-                on_progress(progress(gathered, started))
+            trail.took(found)
+            _tell(fresh, early)
+            _show(gathered, started, on_progress)
             if stop:
                 break
     if not stop:
-        gathered.done_s = gathered.end_s
-        if on_progress:
-            on_progress(progress(gathered, started))
+        trail.ended()
+        _show(gathered, started, on_progress)
         refuse_foreign(gathered)
         if hearing:
             gathered.attribute(hearing, kit)
-            if gathered.segments and on_segments:
-                on_segments(gathered.segments)
+            _tell(gathered.segments, on_segments)
     return gathered.transcript(complete=not stop)
+
+
+def _tell(segments: tuple[Segment, ...], on_segments: Callable[[tuple[Segment, ...]], None] | None) -> None:
+    if segments and on_segments:
+        on_segments(segments)
+
+
+def _show(gathered: Gathering, started: float, on_progress: Callable[[Progress], None] | None) -> None:
+    if on_progress:
+        on_progress(progress(gathered, started))
 
 
 def _asked(gathered: Gathering, can: Can, kit: Kit) -> Ask:
@@ -109,10 +121,12 @@ def speakers(
     *,
     on_progress: Callable[[Progress], None] | None = None,
     stop: Stop | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Transcript:
     """Who spoke when in a recording, without the words.
 
-    The segments of the answer are the turns of which there is one at any time, their text is empty.
+    The segments of the answer are the turns of which there is one at any time, their text is empty. Arguments are those
+    of `run`.
 
     Raises:
         Unsupported: the speakers are to be told apart by channel, which goes by the words.
@@ -125,12 +139,13 @@ def speakers(
         raise Unsupported("speakers are told apart by channel only where the words are wanted too")
     gathered = Gathering(replace(recipe, model="", diarizing=how), Report())
     hearing, started = kit.diarizer(how.part).begin(), time.monotonic()
-    blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=recipe.from_s, to_s=recipe.to_s)
-    for block in _overheard(_until(blocks, stop), hearing):
+    trail = follow(checkpoint, gathered, hearing, kit)
+    for block in _overheard(_ahead(source, gathered, trail, stop), hearing):
         gathered.done_s = block.end_s
-        if on_progress:
-            on_progress(progress(gathered, started))
+        trail.heard(block.end)
+        _show(gathered, started, on_progress)
     if not stop:
+        trail.ended()
         who = gathered.name(hearing.tell(how.crowd), kit)
         gathered.segments = tuple(Segment(t.start_s, t.end_s, "", speaker=t.speaker) for t in who.exclusive)
     return gathered.transcript(complete=not stop)
@@ -179,8 +194,8 @@ def _each_channel(
         raise foreign[0]
     if ended == count and any(alike(a.segments, b.segments) for a, b in combinations(parts, 2)):
         raise BadInput("the channels hold the same speech", remedy=BY_VOICE)
-    if gathered.segments and on_segments and ended == count:
-        on_segments(gathered.segments)
+    if ended == count:
+        _tell(gathered.segments, on_segments)
     return gathered.transcript(complete=ended == count)
 
 
@@ -197,6 +212,19 @@ def _put_together(gathered: Gathering, parts: Sequence[Gathering], *, complete: 
     gathered.segments, found = by_channel(kept)
     gathered.suppressed = tuple(sorted((s for p in parts for s in p.suppressed), key=lambda s: s.start_s))
     gathered.name(found)
+
+
+def _listening(recipe: Recipe, can: Can) -> speech.Listening:
+    """How speech is cut, so that a stretch fits into the engine's longest clip."""
+    room_s = can.max_clip_s - edges_s(recipe.listening.margin_s)
+    return replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
+
+
+def _ahead(source: Source, gathered: Gathering, trail: Trail, stop: Stop | None) -> Iterator[Audio]:
+    """The recording from where an earlier run ended."""
+    recipe = gathered.recipe
+    blocks = decode.stream(source, gathered.report, channel=recipe.channel, from_s=trail.from_s, to_s=recipe.to_s)
+    return trail.caught_up(_until(blocks, stop))
 
 
 def _overheard(blocks: Iterator[Audio], hearing: Hearing | None) -> Iterator[Audio]:

@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     """Memory that all models together may take; 0 takes three fifths of the machine's."""
     max_models: Annotated[int, Field(ge=0)] = 0
     """Models in memory at once; 0 is no limit."""
+    keep_unfinished_days: Annotated[float, Field(ge=0)] = 14.0
+    """Days for which interrupted work can go on where it was; 0 keeps nothing on the way."""
     isolate: Literal["all"] | tuple[str, ...] = ()
     """Engines that run in processes of their own, so that a crash of theirs is not one of ours."""
     enable_vocal_separation: bool = False
@@ -140,6 +142,11 @@ class Settings(BaseSettings):
     def preloaded(self) -> tuple[str, ...]:
         """Names of the models that the server loads when it starts; `default` is the default model."""
         return self.preload if isinstance(self.preload, tuple) else ("default",) * self.preload
+
+    @property
+    def unfinished(self) -> Path:
+        """Folder of what long work keeps on its way."""
+        return self.home / "unfinished"
 
     @property
     def scratch(self) -> Path:

@@ -76,6 +76,8 @@ class Gathering:
     segments: tuple[Segment, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     done_s: float = 0.0
+    begun_s: float | None = None
+    """Up to where an earlier run had done it; None where there was none."""
     diarization: Diarization | None = None
     timer: Timer | None = None
     restorer: Restorer | None = None
@@ -174,10 +176,9 @@ def progress(gathered: Gathering, started: float) -> Progress:
     total_s = info.duration_s if info else None
     if recipe.to_s is not None:
         total_s = min(recipe.to_s, total_s) if total_s else recipe.to_s
-    done_s = gathered.done_s - recipe.from_s
-    return Progress(
-        done_s, None if total_s is None else total_s - recipe.from_s, done_s / max(time.monotonic() - started, 1e-6)
-    )
+    done_s, took_s = gathered.done_s - recipe.from_s, max(time.monotonic() - started, 1e-6)
+    own_s = done_s if gathered.begun_s is None else gathered.done_s - gathered.begun_s
+    return Progress(done_s, None if total_s is None else total_s - recipe.from_s, own_s / took_s)
 
 
 def refuse_foreign(gathered: Gathering) -> None:

@@ -14,6 +14,7 @@ import termios
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import srt
 
@@ -282,3 +283,43 @@ def test_an_aligner_must_be_there_and_of_use(sample: Path) -> None:
     idle = earwitness("transcribe", sample, "--aligner", "pocketsphinx")
     assert idle.returncode == 3
     assert "--aligner goes with --words" in idle.stderr
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from earwitness import batch, config
+from earwitness.kit import Kit
+from earwitness.stages.recipe import Diarizing, Recipe
+from earwitness.unfinished.checkpoint import Checkpoint
+
+def die(now):
+    if now.done_s > 60:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+settings, source = config.load(), Path(sys.argv[1])
+with Kit(settings) as kit, Checkpoint(settings.unfinished, source, every_s=0.0) as place:
+    batch.run(source, Recipe(aligner="auto", diarizing=Diarizing()), kit, on_progress=die, checkpoint=place)
+"""
+
+
+def test_work_that_was_killed_goes_on_and_ends_as_if_it_had_not(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from earwitness.audio import decode
+
+    monkeypatch.setenv("EARWITNESS_HOME", str(tmp_path / "home"))
+    scene, unfinished = decode.decode(sample).samples, tmp_path / "home" / "unfinished"
+    (tmp_path / "long.wav").write_bytes(sounds.wav(np.concatenate([scene] * 4)))
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "long.wav"], check=False, timeout=200)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(unfinished.iterdir())) == 1
+    command = "transcribe", tmp_path / "long.wav", "--speakers", "-f", "json", "-o"
+    after = earwitness(*command, tmp_path / "after")
+    assert "goes on at 00:01:00 of an earlier run" in after.stderr
+    assert list(unfinished.iterdir()) == []
+    plain = earwitness(*command, tmp_path / "plain", "--fresh")
+    assert "goes on" not in plain.stderr
+    one, other = ((tmp_path / name / "long.json").read_text() for name in ("after", "plain"))
+    assert full.loads(one) == full.loads(other)
+    assert len(full.loads(one).speakers) == 2

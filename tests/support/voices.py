@@ -8,8 +8,9 @@ from typing_extensions import override
 
 from earwitness.audio import timebase
 from earwitness.config import Settings
+from earwitness.errors import BadInput
 from earwitness.kit import Kit
-from earwitness.parts import Crowd, Diarizer, Hearing
+from earwitness.parts import Arrays, Crowd, Diarizer, Hearing
 from earwitness.types import Audio, Diarization, Notice, Samples, Speaker, Turn
 from support.loudness import Loudness
 
@@ -75,6 +76,43 @@ class Listening:
 
 
 @dataclass
+class Remembering(Listening):
+    """One that can be put down and taken up again."""
+
+    rest: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
+    end: int = 0
+    kept: int = 0
+
+    @override
+    def hear(self, audio: Audio) -> None:
+        if self.heard and audio.start != self.end:
+            raise BadInput("this does not follow")
+        whole = np.concatenate([self.rest, audio.samples])
+        size = len(whole) // FRAME * FRAME
+        super().hear(Audio(whole[:size], audio.start - len(self.rest)))
+        self.rest, self.end = whole[size:], audio.end
+
+    @override
+    def tell(self, crowd: Crowd) -> Diarization:
+        if len(self.rest):
+            super().hear(Audio(self.rest, self.wants))
+            self.rest = self.rest[:0]
+        return super().tell(crowd)
+
+    @property
+    def wants(self) -> int:
+        return self.end - len(self.rest)
+
+    def keep(self) -> Arrays:
+        fresh, self.kept = self.steps[self.kept :], len(self.steps)
+        return {"steps": np.array(fresh, np.int64).reshape(-1, 2)}
+
+    def take(self, kept: Arrays) -> None:
+        self.steps += [(int(at), int(step)) for at, step in kept["steps"].tolist()]
+        self.kept = len(self.steps)
+
+
+@dataclass
 class Double:
     """The diarizer. `begun` are the recordings it was given."""
 
@@ -82,9 +120,10 @@ class Double:
 
     script: Sequence[Turn] | None = None
     begun: list[Listening] = field(default_factory=list)
+    remembers: bool = False
 
     def begin(self) -> Hearing:
-        self.begun.append(Listening(self.script))
+        self.begun.append(Remembering(self.script) if self.remembers else Listening(self.script))
         return self.begun[-1]
 
     def voice(self, audio: Audio) -> tuple[float, ...] | None:

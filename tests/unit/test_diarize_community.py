@@ -10,7 +10,7 @@ from earwitness.audio import decode, timebase
 from earwitness.errors import BadInput, EngineFailed, Missing
 from earwitness.hardware import ort
 from earwitness.models.catalog import sample
-from earwitness.parts import Crowd, Diarizer, Ear
+from earwitness.parts import Arrays, Crowd, Diarizer, Ear, Keeping
 from earwitness.parts.diarize_community import spec
 from earwitness.parts.voices import clusters, library
 from earwitness.parts.voices.frames import BLOCK, HOP, JUDGED, Networks
@@ -210,3 +210,37 @@ def test_another_wheel_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(library, "_library", lambda: other)
     with pytest.raises(EngineFailed, match="does not hold the lda"):
         library.read()
+
+
+# ── put down and taken up ──
+@pytest.mark.parametrize("at_s", [0.0, 3.0, 10.0, 20.0, 24.7, 40.0])
+def test_a_hearing_goes_on_in_another_process(diarizer: Diarizer, scene: Samples, at_s: float) -> None:
+    sound = np.concatenate([scene, scene])
+    at, hearing, after = timebase.samples(at_s), diarizer.begin(), diarizer.begin()
+    assert isinstance(hearing, Keeping)
+    assert isinstance(after, Keeping)
+    for low in range(0, at, timebase.samples(7.0)):
+        hearing.hear(Audio(sound[low : min(at, low + timebase.samples(7.0))], low))
+        after.take(hearing.keep())
+    assert at - timebase.samples(30.0) <= hearing.wants <= at
+    after.hear(Audio(sound[hearing.wants :], hearing.wants))
+    assert after.tell(Crowd()) == heard(diarizer, sound)
+
+
+def test_what_no_hearing_has_kept_is_refused(diarizer: Diarizer, scene: Samples) -> None:
+    hearing, other = diarizer.begin(), diarizer.begin()
+    assert isinstance(hearing, Keeping)
+    assert isinstance(other, Keeping)
+    hearing.hear(Audio(np.concatenate([scene, scene])))
+    kept = hearing.keep()
+    wrong: tuple[Arrays, ...] = (
+        {},
+        {**kept, "voices": kept["voices"].astype(np.float64)},
+        {**kept, "voices": kept["voices"][:-1]},
+        {**kept, "packed": kept["packed"][:, :-1]},
+        {**kept, "stretches": -kept["stretches"].astype(np.int64)},
+        {**kept, "start_s": kept["start_s"].reshape(1, -1)},
+    )
+    for arrays in wrong:
+        with pytest.raises(BadInput, match="kept of a diarizer"):
+            other.take(arrays)

@@ -52,12 +52,14 @@ def transcribe(
     punctuate: Annotated[str | None, typer.Option(help="Punctuate text that came without.", metavar=SWITCH)] = None,
     line_chars: Annotated[int, typer.Option(min=10, max=200, help="Characters of a subtitle line.")] = 42,
     lines: Annotated[int, typer.Option(min=1, max=5, help="Lines of a subtitle.")] = 2,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew where an earlier run was interrupted.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, only results and errors.")] = False,
 ) -> None:  # fmt: skip
     """Turn recordings into text and subtitles.
 
     Any format FFmpeg reads is fine, video too. With several files, those that fail are named at the end and the others
-    are done all the same. Ctrl-C keeps what is finished: the transcript written then says so.
+    are done all the same. Ctrl-C keeps what is finished: the transcript written then says so. The same command goes on
+    where an earlier one was interrupted, whatever interrupted it.
 
     Exit codes: 0 done, 2 wrong command line, 3 bad recording or option, 4 not found, 5 not supported, 6 something is
     not installed, 8 the engine failed, 9 the disk, 130 interrupted.
@@ -97,7 +99,7 @@ def transcribe(
         enhancing=speaking.enhancing(separate=separate, denoise=denoise, gain=gain, punctuate=punctuate),
     )
     layout = Layout(line_chars=line_chars, lines=lines)
-    order = Order(recipe, wanted, output, layout, quiet, speaking.clips(known or []))
+    order = Order(recipe, wanted, output, layout, quiet, speaking.clips(known or []), fresh)
     code = carry_out(files, order)
     if code:
         raise typer.Exit(code)

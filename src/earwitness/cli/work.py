@@ -24,6 +24,8 @@ from earwitness.export.layout import Layout
 from earwitness.kit import Kit
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Segment, Transcript
+from earwitness.unfinished import checkpoint
+from earwitness.unfinished.checkpoint import DAY_S, Checkpoint
 
 BAR = 30
 BESIDE_NAME = BAR + 48
@@ -41,6 +43,8 @@ class Order:
     quiet: bool
     known: Mapping[str, Path] = field(default_factory=dict)
     """Clips of known speakers by name."""
+    fresh: bool = False
+    """Whether what earlier runs left is of no interest."""
 
 
 def carry_out(given: Sequence[str], order: Order) -> int:
@@ -49,6 +53,8 @@ def carry_out(given: Sequence[str], order: Order) -> int:
     targets = paths.targets(recordings, order.formats, order.output)
     settings = config.load()
     failures: list[int] = []
+    if settings.keep_unfinished_days:
+        checkpoint.sweep(settings.unfinished, settings.keep_unfinished_days * DAY_S)
     with Kit(settings) as kit, _bars(order) as bars:
         kit.plan(order.recipe.model)
         order = replace(order, recipe=speaking.acquainted(order.recipe, order.known, kit))
@@ -86,26 +92,49 @@ def _one(
             bars.console.print(f"[dim]{timebase.clock(segment.start_s, hours=False)[:-4]}[/]  {escape(segment.text)}")
 
     interrupted = False
-    try:
-        found = batch.run(
-            source,
-            order.recipe,
-            kit,
-            on_progress=lambda p: _show(bars, task, p),
-            on_segments=told if live and not apart else None,
-            gathering=gathered,
-        )
-    except KeyboardInterrupt:
-        found, interrupted = gathered.transcript(complete=False), True
-    finally:
-        bars.remove_task(task)
-    if live and apart:
-        speaking.show(found, bars.console)
-    layout = replace(order.layout, recording=recording.inside.stem)
-    _write(found, targets, replace(order, layout=layout), spoken=live)
-    _remark(found, recording, bars.console, order, interrupted)
-    if interrupted:
-        raise KeyboardInterrupt
+    with _place(source, recording, order, kit.settings, bars.console) as place:
+        try:
+            found = batch.run(
+                source,
+                order.recipe,
+                kit,
+                on_progress=lambda p: _show(bars, task, p),
+                on_segments=told if live and not apart else None,
+                gathering=gathered,
+                checkpoint=place,
+            )
+        except KeyboardInterrupt:
+            found, interrupted = gathered.transcript(complete=False), True
+        finally:
+            bars.remove_task(task)
+        if live and apart:
+            speaking.show(found, bars.console)
+        layout = replace(order.layout, recording=recording.inside.stem)
+        _write(found, targets, replace(order, layout=layout), spoken=live)
+        _remark(found, recording, bars.console, order, interrupted)
+        if interrupted:
+            if place and place.begun:
+                bars.console.print(f"[yellow]note[/] {escape(recording.shown)}: the same command goes on from here")
+            raise KeyboardInterrupt
+        if place:
+            place.done()
+
+
+@contextmanager
+def _place(
+    source: Path | BinaryIO, recording: Recording, order: Order, settings: config.Settings, console: Console
+) -> Iterator[Checkpoint | None]:
+    """Where it is kept how far the work on a recording is, if that is to be kept."""
+    if not settings.keep_unfinished_days:
+        yield None
+        return
+
+    def tell(sentence: str) -> None:
+        if not order.quiet:
+            console.print(f"[yellow]note[/] {escape(recording.shown)}: {escape(sentence)}")
+
+    with Checkpoint(settings.unfinished, source, tell=tell, fresh=order.fresh) as found:
+        yield found
 
 
 def _write(found: Transcript, targets: Sequence[Path], order: Order, *, spoken: bool) -> None:

@@ -4,7 +4,7 @@ A part is blocking and synchronous, keeps no state between calls (state travels 
 `errors` only. Its entry point in the group `earwitness.parts` names a Spec, and importing that imports nothing heavy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
@@ -16,6 +16,8 @@ from earwitness.errors import BadInput
 from earwitness.types import Audio, Diarization, Samples, Word
 
 Probabilities = NDArray[np.float32]
+Arrays = Mapping[str, NDArray[np.generic]]
+"""Arrays of plain numbers by name."""
 
 MARKS = ("", ",", ".", "?", "!", ":", ";")
 """What may stand after a word."""
@@ -86,6 +88,27 @@ class Hearing(Protocol):
 
     def tell(self, crowd: Crowd) -> Diarization:
         """Who spoke when in what was heard so far. May be called again after more was heard."""
+        ...
+
+
+@runtime_checkable
+class Keeping(Hearing, Protocol):
+    """A hearing that can be put down and taken up by another process. Others hear a recording from its start again."""
+
+    @property
+    def wants(self) -> int:
+        """Position of the first sample that one which took all that was kept must hear again."""
+        ...
+
+    def keep(self) -> Arrays:
+        """What was learnt since the last call; no sound."""
+        ...
+
+    def take(self, kept: Arrays) -> None:
+        """Learn what another kept, call by call in its order, before anything is heard.
+
+        Raises BadInput for what was never kept by such a part.
+        """
         ...
 
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from earwitness.audio import timebase
 from earwitness.errors import BadInput
-from earwitness.parts import Crowd, Diarizer, Hearing, Voiced
-from earwitness.parts.voices import clusters, library, timeline
-from earwitness.parts.voices.frames import BLOCK, FRAME_S, HOP, Activity, Networks, Stretch, Window, runs
+from earwitness.parts import Arrays, Crowd, Diarizer, Hearing, Voiced
+from earwitness.parts.voices import clusters, keep, library, timeline
+from earwitness.parts.voices.frames import BLOCK, FRAME_S, HOP, JUDGED, Activity, Networks, Stretch, Window, runs
 from earwitness.parts.voices.library import Floats
 from earwitness.types import Audio, Diarization, Notice, Samples, Speaker, Turn
 
@@ -50,7 +50,8 @@ class Seen:
 
     start_s: float
     looks: tuple[Look, ...]
-    features: Floats
+    features: Floats | None
+    """None where its windows are done already, by an earlier run."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +67,27 @@ class Heard:
     """The block before it."""
     windows: list[Window] = field(default_factory=list)
     """Those that are done, up to the ones that begin in the block before."""
+    kept: int = 0
+    """How many of the windows were kept."""
+
+    @property
+    def wants(self) -> int:
+        """See `Keeping.wants`: from the block before on, whose features are not kept."""
+        return timebase.samples(self.end_s or 0.0) - len(self.pending) - (BLOCK if self.before else 0)
+
+    def keep(self) -> Arrays:
+        """See `Keeping.keep`."""
+        fresh, self.kept = self.windows[self.kept :], len(self.windows)
+        return keep.arrays(fresh)
+
+    def take(self, kept: Arrays) -> None:
+        """See `Keeping.take`. What the last windows show of the block to come decides which of it is encoded."""
+        self.windows += keep.windows(kept)
+        self.kept = len(self.windows)
+        last = self.windows[-JUDGED:]
+        if last:
+            looks = (Look(timebase.seconds(n * HOP), w.active, tuple(runs(w.active))) for n, w in enumerate(last))
+            self.before = Seen(last[0].start_s, tuple(looks), None)
 
     def hear(self, audio: Audio) -> None:
         """See `Hearing.hear`. Raises BadInput for sound that does not follow what came before."""
@@ -120,7 +142,7 @@ class Heard:
 
     def _done(self, seen: "Seen | None", after: Floats | None) -> list[Window]:
         """The windows that begin in a block, with the embeddings of their stretches."""
-        if seen is None:
+        if seen is None or seen.features is None:
             return []
         features = np.concatenate([seen.features, np.zeros_like(seen.features) if after is None else after], axis=1)
         spans = [span for look in seen.looks for span in look.spans]

@@ -98,6 +98,9 @@ class Credit:
         return max(-MOST_CREDIT, min(MOST_CREDIT, MEMORY * self.trust)) if self.clips else 0.0
 
 
+NO_CREDIT = Credit()
+
+
 def needs_second_look(segments: tuple[Segment, ...], stretch: Stretch) -> bool:
     """Whether the first look leaves a doubt: low confidence, a loop, few words, or an uncertain voice."""
     if not segments:

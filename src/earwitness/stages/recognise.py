@@ -16,7 +16,7 @@ import numpy as np
 
 from earwitness.audio import timebase
 from earwitness.stages import guard, phrase, resume
-from earwitness.stages.guard import Credit, Guarding
+from earwitness.stages.guard import NO_CREDIT, Credit, Guarding
 from earwitness.stages.speech import Stretch
 from earwitness.types import Ask, Audio, Can, Clip, Segment, Span, Suppressed
 
@@ -39,6 +39,10 @@ class Recognised:
     done: int
     audio: Audio
     """The sound of that stretch."""
+    whole: bool = True
+    """Whether nothing more comes of that stretch."""
+    credit: Credit = NO_CREDIT
+    """What the recording has earned up to here."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,13 +76,21 @@ class _Pending:
 
 
 def recognise(
-    stretches: Iterable[Stretch], submit: Submit, ask: Ask, can: Can, how: Guarding, *, window: int = 16
+    stretches: Iterable[Stretch],
+    submit: Submit,
+    ask: Ask,
+    can: Can,
+    how: Guarding,
+    *,
+    window: int = 16,
+    credit: Credit = NO_CREDIT,
 ) -> Iterator[Recognised]:
     """The results of the stretches in order, one each, or several where a decoder left some of it out.
 
-    `window` stretches are in the lane at a time, each with one clip. Raises what the engine raises, and Cancelled.
+    `window` stretches are in the lane at a time, each with one clip. `credit` is what the recording has earned before
+    them. Raises what the engine raises, and Cancelled.
     """
-    walk = Walk(submit, ask, can, how)
+    walk = Walk(submit, ask, can, how, credit=credit)
     for stretch in stretches:
         walk.add(stretch)
         walk.look_ahead()
@@ -151,7 +163,8 @@ class Walk:
         while not pending.settled:
             self._go_on(pending)
         self.waiting.popleft()
-        return self._judged(pending)
+        found = self._judged(pending)
+        return replace(found, whole=not self.resuming, credit=self.credit)
 
     def clip(self, stretch: Stretch, temperature: float | None = None, *, lead: int = LEAD, tail: int = LEAD) -> Clip:
         """What the engine is given of a stretch: from behind that much silence, in samples."""

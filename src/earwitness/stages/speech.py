@@ -9,7 +9,7 @@ mistakes. A stretch that grows to `longest_s` is cut at its longest pause; where
 32 ms of its second half, and marked `forced`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -120,13 +120,24 @@ def so_far(state: Heard, vad: Vad, how: Listening) -> Stretch | None:
     return fold.out[0] if fold.out else None
 
 
-def stretches(blocks: Iterable[Audio], vad: Vad, how: Listening) -> Iterator[Stretch]:
-    """The speech of a recording that comes in blocks."""
-    state = None
+def stretches(
+    blocks: Iterable[Audio],
+    vad: Vad,
+    how: Listening,
+    *,
+    state: Heard | None = None,
+    passed: Callable[[Heard, int], None] | None = None,
+) -> Iterator[Stretch]:
+    """The speech of a recording that comes in blocks, from a `state` on, or its beginning.
+
+    `passed` is told the state after each block, and how many stretches came of it.
+    """
     for block in blocks:
         state = state or begin(vad, block.start)
         state, found = listen(state, block, vad, how)
         yield from found
+        if passed:
+            passed(state, len(found))
     if state is not None:
         yield from finish(state, vad, how)
 
