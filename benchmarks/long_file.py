@@ -78,7 +78,9 @@ def judged(truth: Labels, found: Labels) -> list[float]:
     nobody = spoken & (found == -1)
     hour = int(HOUR_S / STEP_S)
     hours = [
-        own[i : i + hour].sum() / spoken[i : i + hour].sum() for i in range(0, size, hour) if spoken[i : i + hour].any()
+        own[i : i + hour].sum() / spoken[i : i + hour].sum()
+        for i in range(0, max(1, size - hour // 2), hour)
+        if spoken[i : i + hour].any()
     ]
     shares = own.sum() / spoken.sum(), (spoken & ~own & ~nobody).sum() / spoken.sum(), nobody.sum() / spoken.sum()
     return [round(100 * float(share), 1) for share in (*shares, min(hours))]

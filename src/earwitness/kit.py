@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -43,6 +43,8 @@ from earwitness.types import Can, Machine, Plan
 
 if TYPE_CHECKING:
     from earwitness.archive.person import Person
+
+P = TypeVar("P")
 
 VAD = "silero"
 DIARIZER = "community"
@@ -185,12 +187,7 @@ class Kit:
                     raise Missing(f"speakers can't be told apart: {error.message}", remedy=error.remedy) from error
                 if spec.does != "diarizer":
                     raise BadInput(f"the part {name} tells no speakers apart; its job is {spec.does}")
-                try:
-                    self._diarizers[name] = spec.load()
-                except EarwitnessError:
-                    raise
-                except Exception as error:
-                    raise EngineFailed(f"{name} broke while it was loaded: {type(error).__name__}: {error}") from error
+                self._diarizers[name] = _loaded(spec)
             return self._diarizers[name]
 
     def people(self) -> tuple["Person", ...]:
@@ -214,7 +211,7 @@ class Kit:
         with self._loading_part:
             if name not in self._aligners:
                 spec = self._aligning().get(name) or self.parts.get(name)
-                self._aligners[name] = spec.load()
+                self._aligners[name] = _loaded(spec)
             return self._aligners[name]
 
     def _aligning(self) -> dict[str, PartSpec[Aligner]]:
@@ -266,6 +263,16 @@ class Kit:
         """Where an engine keeps what it compiles: in the model directory, or at home where that is read-only."""
         shared = directory.cache(self.settings.models_folder, engine) if engine in directory.CACHES else None
         return shared or self.settings.home / "cache" / engine
+
+
+def _loaded(spec: PartSpec[P]) -> P:
+    """A part, loaded. Raises what that raises, and EngineFailed where it breaks."""
+    try:
+        return spec.load()
+    except EarwitnessError:
+        raise
+    except Exception as error:
+        raise EngineFailed(f"{spec.name} broke while it was loaded: {type(error).__name__}: {error}") from error
 
 
 def _limits(settings: Settings, machine: Machine) -> Limits:

@@ -22,6 +22,9 @@ OTHER_S, OTHER_SHARE = 1.5, 0.15
 """A second voice with so much speech, and such a share of all, is no cough and no echo."""
 
 
+LEAST_VOICE_S = 1.0
+"""Less speech than this in the ears of a diarizer makes no voice there."""
+
 SHORTEST_S, LONGEST_S = 2.0, 60.0
 """How long a clip may be."""
 
@@ -49,8 +52,7 @@ def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
             remedy="Give a longer clip; 10 to 30 s of speech are best.",
         )
     diarizer = kit.diarizer()  # so late that a bad clip loads nothing
-    _check_alone(audio, diarizer)
-    embedding = diarizer.voice(audio)
+    embedding = _voice(audio, diarizer)
     if embedding is None:
         raise BadInput(
             "the voice in the clip can't be told from it", remedy="Give a longer clip with less noise and music."
@@ -92,8 +94,8 @@ def speech_s(audio: Audio, vad: Vad) -> float:
     return timebase.seconds(int((probabilities >= SPEECH).sum()) * vad.frame)
 
 
-def _check_alone(audio: Audio, diarizer: Diarizer) -> None:
-    """Raise BadInput where a second voice is heard."""
+def _voice(audio: Audio, diarizer: Diarizer) -> tuple[float, ...] | None:
+    """The voice of the only person in a clip, which is heard once. Raises BadInput where a second voice is heard."""
     hearing = diarizer.begin()
     hearing.hear(audio)
     found = sorted((s.speech_s for s in hearing.tell(Crowd()).speakers), reverse=True)
@@ -102,3 +104,6 @@ def _check_alone(audio: Audio, diarizer: Diarizer) -> None:
             f"more than one person speaks in the clip: the second for {found[1]:.1f} s",
             remedy="Cut out a stretch where only one of them speaks.",
         )
+    one = hearing.tell(Crowd(count=1)).speakers
+    told = one[0].voice if one and one[0].speech_s >= LEAST_VOICE_S else ()
+    return told or diarizer.voice(audio)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from openai import OpenAI
 from openai.types.audio import TranscriptionDiarized
 
-from earwitness import config
+from earwitness import api, config
+from earwitness.errors import EngineFailed
 from earwitness.export import full
 from earwitness.types import Samples
 from support import sounds
@@ -120,6 +122,60 @@ def test_a_stream_tells_each_segment_as_a_delta_and_as_a_whole(client: OpenAI) -
     assert found[-1].type == "transcript.text.done"
     assert found[-1].text == "".join(d.delta for d in deltas)
     assert all(a.end <= b.start for a, b in pairwise(segments))
+
+
+def test_a_stream_says_that_it_is_alive_while_there_is_nothing_to_tell(
+    client: OpenAI, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.openai, "ALIVE_S", 0.05)
+    long = ("long.wav", sounds.wav(np.tile(np.concatenate([low(1), sounds.silence(2)]), 60)))
+    form = {"model": "fake", "response_format": "diarized_json", "stream": "true"}
+    body = http.post("/v1/audio/transcriptions", data=form, files={"file": long}).text
+    comments = [line for line in body.split("\n\n") if line.startswith(":")]
+    assert comments[0].endswith("s are heard")
+    assert any(" of 180 s" in line for line in comments)
+    with client.audio.transcriptions.create(
+        file=long, model="fake", response_format="diarized_json", stream=True
+    ) as events:
+        assert [e.type for e in events][-1] == "transcript.text.done"
+
+
+def test_what_fails_after_a_sign_of_life_is_told_as_an_event(
+    client: OpenAI, http: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        time.sleep(0.4)
+        raise EngineFailed("the end of it")
+
+    monkeypatch.setattr("earwitness.api.house.batch.run", fails)
+    for alive_s, status in ((0.05, 200), (15.0, 500)):
+        monkeypatch.setattr(api.openai, "ALIVE_S", alive_s)
+        form = {"model": "fake", "response_format": "diarized_json", "stream": "true"}
+        told = http.post("/v1/audio/transcriptions", data=form, files={"file": TALK})
+        assert told.status_code == status
+        assert "end of it" in told.text
+    monkeypatch.setattr(api.openai, "ALIVE_S", 0.05)
+    with (
+        pytest.raises(openai.APIError, match="end of it"),
+        client.audio.transcriptions.create(
+            file=TALK, model="fake", response_format="diarized_json", stream=True
+        ) as events,
+    ):
+        list(events)
+
+
+def test_runs_without_words_are_counted(http: httpx.Client) -> None:
+    def seconds() -> float:
+        lines = http.get("/metrics").text.splitlines()
+        return sum(
+            float(line.split()[-1])
+            for line in lines
+            if line.startswith('earwitness_audio_seconds_total{model="double"}')
+        )
+
+    before = seconds()
+    assert http.post("/v1/audio/diarization", files={"file": TALK}).status_code == 200
+    assert seconds() - before == pytest.approx(9.0)
 
 
 def test_silence_is_said_by_nobody(client: OpenAI) -> None:

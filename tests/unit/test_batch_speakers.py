@@ -265,6 +265,20 @@ def test_a_part_that_breaks_while_it_is_loaded_is_named(settings: Settings, monk
             kit.diarizer("bad")
 
 
+class _BadAligner(_Bad):
+    name, does = "bad", "aligner"
+    languages = ("xx",)
+
+
+def test_an_aligner_that_breaks_while_it_is_loaded_is_named(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Kit(settings) as kit:
+        monkeypatch.setattr(kit.parts, "get", lambda _: _BadAligner())
+        with pytest.raises(EngineFailed, match="bad broke while it was loaded: ValueError: odd weights"):
+            kit.aligner("bad")
+
+
 def test_a_part_that_tells_no_speakers_apart_is_refused(settings: Settings) -> None:
     with Kit(settings) as kit:
         with pytest.raises(BadInput, match="vad"):

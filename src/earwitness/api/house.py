@@ -154,17 +154,18 @@ class House:
         ) -> Transcript:
             began = time.monotonic()
             try:
-                if not words:
-                    return batch.speakers(path, recipe, self.kit, on_progress=note, stop=stop)
-                found = batch.run(
-                    path,
-                    recipe,
-                    self.kit,
-                    urgency=Urgency.INTERACTIVE,
-                    on_segments=tell,
-                    on_progress=note,
-                    stop=stop,
-                )
+                if words:
+                    found = batch.run(
+                        path,
+                        recipe,
+                        self.kit,
+                        urgency=Urgency.INTERACTIVE,
+                        on_segments=tell,
+                        on_progress=note,
+                        stop=stop,
+                    )
+                else:
+                    found = batch.speakers(path, recipe, self.kit, on_progress=note, stop=stop)
             except EarwitnessError as error:
                 self.metrics.failures.labels(error.code).inc()
                 raise
@@ -174,8 +175,10 @@ class House:
         return run
 
     def _count(self, found: Transcript, took_s: float) -> None:
-        model = found.provenance.model
-        self.uses.note(model, time.time())
+        """Count a run; one without words by the part that told the speakers apart."""
+        model = found.provenance.model or found.provenance.methods.get("speakers", "")
+        if found.provenance.model:
+            self.uses.note(model, time.time())
         self.metrics.audio.labels(model).inc(found.duration_s)
         if any(notice.code == "engine_fell_back" for notice in found.provenance.notices):
             self.metrics.fallbacks.labels(model).inc()

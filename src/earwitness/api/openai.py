@@ -5,6 +5,7 @@ goes with every model, streaming works with all of them, and hints without effec
 `x-earwitness-not-honoured`.
 """
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
@@ -35,6 +36,9 @@ from earwitness.types import Can, Json, Segment, Token, Transcript
 
 FIELD_OF = {"hotwords": "keywords", "word_times": "timestamp_granularities", "logprobs": "include"}
 """The form's name for an Ask's field, where they differ."""
+
+ALIVE_S = 15.0
+"""A stream on which nothing comes for so long sends a comment. Proxies cut lines that are still for a minute."""
 
 OWNER = "local"
 """Who owns a model whose maker is not known."""
@@ -103,7 +107,7 @@ async def _answer(request: Request, parse: Callable[[Mapping[str, list[str]]], W
         work = home.begin(upload, recipe, house.caller(request))
         if not wanted.stream:
             return _shaped(await house.transcript(request, work), wanted, headers)
-        events = _said(work) if wanted.shape == wishes.DIARIZED else _events(work, wanted)
+        events = _alive(_said(work) if wanted.shape == wishes.DIARIZED else _events(work, wanted), work)
         first = await house.while_there(
             request, anext(events)
         )  # what fails before the first word has a status of its own
@@ -156,24 +160,15 @@ def _logprob(token: Token) -> Json:
 
 
 async def _events(work: Work, wanted: Wishes) -> AsyncGenerator[str, None]:
-    """The text as server-sent events: deltas that only ever append, then the whole; or one error event.
-
-    Raises the run's error if it fails before the first word.
-    """
+    """The text as server-sent events: deltas that only ever append, then the whole. Raises the run's error."""
     text, steps, given = "", list[Json](), list[Segment]()
     with work.watched():
-        try:
-            async for segment in work.segments():
-                delta = f" {segment.text}" if text else segment.text
-                text += delta
-                given.append(segment)
-                steps += [_logprob(t) for t in segment.tokens]
-                yield _event(_delta(delta, segment, wanted))
-        except EarwitnessError as error:
-            if not text:
-                raise
-            yield f"data: {json.dumps(openai_body(error))}\n\n"
-            return
+        async for segment in work.segments():
+            delta = f" {segment.text}" if text else segment.text
+            text += delta
+            given.append(segment)
+            steps += [_logprob(t) for t in segment.tokens]
+            yield _event(_delta(delta, segment, wanted))
     done: dict[str, Json] = {"type": "transcript.text.done", "text": text, "languages": _languages(given)}
     yield _event(done | ({"logprobs": steps} if wanted.recipe.ask.logprobs else {}))
 
@@ -190,6 +185,38 @@ async def _said(work: Work) -> AsyncGenerator[str, None]:
         yield _event({"type": "transcript.text.delta", "delta": delta, "segment_id": segment["id"]})
         yield _event(segment)
     yield _event({"type": "transcript.text.done", "text": found.text, "languages": _languages(found.segments)})
+
+
+async def _alive(events: AsyncGenerator[str, None], work: Work) -> AsyncGenerator[str, None]:
+    """The events, and while none comes a comment now and then, so that nobody on the way takes the line for dead.
+
+    The run's error ends them as an event, or is raised where nothing was given out yet.
+    """
+    begun = False
+    async with contextlib.aclosing(events):
+        coming = asyncio.ensure_future(anext(events))
+        try:
+            while True:
+                await asyncio.wait({coming}, timeout=ALIVE_S)
+                yield coming.result() if coming.done() else _comment(work)
+                begun = True
+                coming = asyncio.ensure_future(anext(events)) if coming.done() else coming
+        except StopAsyncIteration:
+            return
+        except EarwitnessError as error:
+            if not begun:
+                raise
+            yield f"data: {json.dumps(openai_body(error))}\n\n"
+        finally:
+            coming.cancel()
+            await asyncio.wait({coming})
+
+
+def _comment(work: Work) -> str:
+    """How far the work is, as a line that clients of server-sent events pass over."""
+    now = work.progress
+    total = f" of {now.total_s:.0f}" if now and now.total_s else ""
+    return f": {now.done_s if now else 0:.0f}{total} s are heard\n\n"
 
 
 async def _after(first: str, rest: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
