@@ -70,13 +70,16 @@ def speakers(
     if clear.sum() < 2:
         clear = seconds >= min(0.3, float(seconds.max()))
     blocks = range(0, int(clear.sum()), BLOCK)
-    some, lasting, viewed = voices[clear], seconds[clear], views(voices[clear], pieces)
+    some, lasting = voices[clear], seconds[clear]
     tight = CLOSE if len(blocks) > 1 else CLOSER
     groups = [
         group
         for first in blocks
         for group in _groups(
-            viewed[first : first + BLOCK], some[first : first + BLOCK], lasting[first : first + BLOCK], tight
+            views(some[first : first + BLOCK], pieces),
+            some[first : first + BLOCK],
+            lasting[first : first + BLOCK],
+            tight,
         )
     ]
     fewest, most = crowd.count or crowd.least or 1, crowd.count or crowd.most or len(voices)
@@ -103,7 +106,8 @@ def views(voices: Floats, pieces: Pieces) -> Floats:
 
 def alike(voices: Floats, others: Floats) -> Floats:
     """Cosines of each with each: shape (n, m)."""
-    found: Floats = unit(voices) @ unit(others).T
+    theirs, blocks = unit(others).T, range(0, max(1, len(voices)), BLOCK)
+    found: Floats = np.concatenate([unit(voices[first : first + BLOCK]) @ theirs for first in blocks])
     return found
 
 
