@@ -262,3 +262,11 @@ def test_a_real_program_gets_the_exact_clips_right(model: Path) -> None:
         engine.close()
     assert [" ".join(s.text for s in segments) for segments in found] == [r.text for r in whisper.exact()]
     assert [segments[0].language for segments in found] == [r.language for r in whisper.exact()]
+
+
+def test_the_program_for_single_recordings_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "whisper-cli"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    monkeypatch.setenv(SETTING, str(program))
+    assert "name the whisper-server" in (spec.missing() or "")

@@ -8,7 +8,8 @@ imports nothing heavy.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -57,6 +58,15 @@ class Spec(Protocol):
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
         """A loaded engine. Raises Missing, NotFound or EngineFailed."""
+        ...
+
+
+@runtime_checkable
+class External(Protocol):
+    """A Spec whose engine is a program that somebody named, and may replace."""
+
+    def program(self) -> Path | None:
+        """Where it is; None where none is named."""
         ...
 
 

@@ -114,24 +114,27 @@ class _Spec:
     libraries: tuple[str, ...] = ()
     Options: type[BaseModel] = Options
 
-    def missing(self) -> str | None:
+    def program(self) -> Path | None:
         from earwitness import config
 
-        program = config.load().whispercpp_server
+        return config.load().whispercpp_server
+
+    def missing(self) -> str | None:
+        program = self.program()
         if program is None:
             return "no program is named: EARWITNESS_WHISPERCPP_SERVER=/path/to/whisper-server"
         if not program.is_file() or not os.access(program, os.X_OK):
             return f"EARWITNESS_WHISPERCPP_SERVER is {program}, and that is no program"
+        if program.stem == "whisper-cli":
+            return f"{program} would load the model for each clip: name the whisper-server that is built with it"
         return calls.missing("remote", "httpx", "tenacity")
 
     def devices(self, machine: Machine) -> tuple[Device, ...]:
         return tuple(d for d in machine.devices if d.kind == "cpu")
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
-        from earwitness import config
-
         chosen = options if isinstance(options, Options) else Options()
-        program = chosen.whispercpp_server or config.load().whispercpp_server
+        program = chosen.whispercpp_server or self.program()
         why = calls.missing("remote", "httpx", "tenacity") or (self.missing() if program is None else None)
         if why or program is None:
             raise Missing(why or "no program is named")

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from earwitness.__about__ import __version__
-from earwitness.engines import Spec
+from earwitness.engines import External, Spec
 from earwitness.hardware.choose import Candidate
 from earwitness.models import directory
 from earwitness.models.catalog import Entry
@@ -37,8 +37,8 @@ def of(
 
 
 def _key(spec: Spec, entry: Entry, device: Device, machine: Machine) -> str:
-    """What a measurement depends on: the engine and its libraries, the model's files, the device and its driver."""
-    libraries = " ".join(f"{name} {_version(name)}" for name in spec.libraries)
+    """What a measurement depends on: engine and libraries or program, model files, device and driver."""
+    libraries = " ".join(f"{name} {_version(name)}" for name in spec.libraries) + _program(spec)
     place = f"{device.kind} {device.index} {device.name} {device.driver}".strip()
     return "|".join((f"{spec.name} {__version__} {libraries}", entry.name, _stamp(entry), place, machine.processor))
 
@@ -49,6 +49,18 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "?"
+
+
+def _program(spec: Spec) -> str:
+    """Changes when the program of an engine does, or another one is named."""
+    path = spec.program() if isinstance(spec, External) else None
+    if path is None:
+        return ""
+    try:
+        told = path.stat()
+    except OSError:
+        return f" {path}"
+    return f" {path} {told.st_size} {told.st_mtime_ns}"
 
 
 def _stamp(entry: Entry) -> str:
