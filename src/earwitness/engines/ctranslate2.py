@@ -19,6 +19,7 @@ from earwitness.engines.whisper import AGAIN, MOST_TOKENS, calls
 from earwitness.engines.whisper.decoded import Decoded, logprob, segments, worded
 from earwitness.engines.whisper.vocabulary import Vocabulary
 from earwitness.errors import EngineFailed, Missing
+from earwitness.hardware import heap
 from earwitness.types import Ask, Clip, Device, Machine, ModelFiles, Segment
 
 BATCH = 8
@@ -49,6 +50,7 @@ class CTranslate2:
     def close(self) -> None:
         """Give the memory back."""
         self._model.unload_model()
+        heap.give_back()
 
     def _call(self, clips: Sequence[Clip], asks: Sequence[Ask]) -> list[tuple[Segment, ...]]:
         heard = self._heard(np.stack([features.log_mel(c.audio.samples, self._model.n_mels) for c in clips]))
@@ -70,9 +72,7 @@ class CTranslate2:
             segments(self._decoded(result, ask, *language), clip, self._words)
             for result, ask, language, clip in zip(results, asks, languages, clips, strict=True)
         ]
-        if any(ask.word_times for ask in asks):
-            return self._aligned(heard, found, clips, languages)
-        return found
+        return self._aligned(heard, found, clips, languages) if any(a.word_times for a in asks) else found
 
     def _heard(self, mels: NDArray[np.float32]) -> Any:
         """The encoder's view of the clips; on a processor one by one, which is faster there than together."""
@@ -130,8 +130,7 @@ class _Spec:
             raise Missing(why)
         import ctranslate2
 
-        chosen = options if isinstance(options, Options) else Options()
-        folder = files.files["folder"]
+        folder, chosen = files.files["folder"], options if isinstance(options, Options) else Options()
         try:
             size = len(json.loads((folder / "vocabulary.json").read_text("utf-8")))
             model = ctranslate2.models.Whisper(
@@ -142,6 +141,7 @@ class _Spec:
                 inter_threads=chosen.workers,
                 intra_threads=chosen.threads,
             )
+            heap.keep()
         except Exception as error:
             raise EngineFailed(f"{files.name} does not load: {error}", remedy=AGAIN) from error
         return CTranslate2(model, Vocabulary(folder / "tokenizer.json", size), chosen)
