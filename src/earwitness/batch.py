@@ -122,11 +122,12 @@ def speakers(
     on_progress: Callable[[Progress], None] | None = None,
     stop: Stop | None = None,
     checkpoint: Checkpoint | None = None,
+    hearing: Hearing | None = None,
 ) -> Transcript:
     """Who spoke when in a recording, without the words.
 
     The segments of the answer are the turns of which there is one at any time, their text is empty. Arguments are those
-    of `run`.
+    of `run`; a `hearing` that the caller began is used in place of one of the recipe's part.
 
     Raises:
         Unsupported: the speakers are to be told apart by channel, which goes by the words.
@@ -138,7 +139,7 @@ def speakers(
     if how.part == CHANNELS:
         raise Unsupported("speakers are told apart by channel only where the words are wanted too")
     gathered = Gathering(replace(recipe, model="", diarizing=how), Report())
-    hearing, started = kit.diarizer(how.part).begin(), time.monotonic()
+    hearing, started = hearing or kit.diarizer(how.part).begin(), time.monotonic()
     trail = follow(checkpoint, gathered, hearing, kit)
     for block in _overheard(_ahead(source, gathered, trail, stop), hearing):
         gathered.done_s = block.end_s

@@ -149,6 +149,7 @@ class Gathering:
     def name(self, found: Diarization, kit: Kit | None = None) -> Diarization:
         """Take over who spoke when, with the names of known voices, and of the people whom the kit knows."""
         how = self.recipe.diarizing or Diarizing()
+        found = replace(found, notices=(*kit.diarizers.about(how.part), *found.notices)) if kit else found
         found = name_known(found, how.known) if how.known else found
         found = _recognised(found, kit, how.part) if kit and how.people else found
         kept = found.speakers if how.voices else tuple(replace(s, voice=()) for s in found.speakers)
@@ -202,7 +203,13 @@ def _recognised(found: Diarization, kit: Kit, part: str) -> Diarization:
         return found
     from earwitness.archive.naming import recognised
 
-    return replace(found, speakers=recognised(found.speakers, people, kit.diarizer(part).embeds))
+    model = kit.diarizer(part).embeds
+    if not any(voice.print.model == model for person in people for voice in person.voices):
+        said = (
+            f"the voices that are known here were learned with another model than {model or 'none'}, so nobody is named"
+        )
+        return replace(found, notices=(*found.notices, Notice("people_not_compared", said)))
+    return replace(found, speakers=recognised(found.speakers, people, model))
 
 
 def _language(segments: Sequence[Segment]) -> str | None:

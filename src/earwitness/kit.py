@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pydantic import ValidationError
 
 from earwitness.config import Settings
+from earwitness.diarizers import Diarizers
 from earwitness.engines import Spec
 from earwitness.errors import (
     BadInput,
     EarwitnessError,
     EngineFailed,
     Missing,
-    NotFound,
     TooLittleMemory,
     UnknownModel,
     Unsupported,
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 P = TypeVar("P")
 
 VAD = "silero"
-DIARIZER = "community"
-"""What `auto` takes."""
 
 MODELS_SHARE = 0.6
 """Of the machine's memory, what models may take unless a setting says otherwise."""
@@ -83,7 +81,7 @@ class Kit:
             idle_s=settings.unload_after_s,
         )
         self.vad: Vad = self.parts.get(VAD).load()
-        self._diarizers = dict[str, Diarizer]()
+        self.diarizers = Diarizers(self.parts, settings.models_folder)
         self._aligners = dict[str, Aligner]()
         self._loading_part = Lock()
         self.switched = Switched(self.parts, settings.models_folder)
@@ -174,21 +172,8 @@ class Kit:
         return settled(recipe, installed, speakers=told.enable_speaker_diarization)
 
     def diarizer(self, name: str = "auto") -> Diarizer:
-        """The part of that name that tells speakers apart, loaded once; `auto` is the embedded one.
-
-        Raises BadInput for a part that does something else, Missing for one that is not here, and EngineFailed.
-        """
-        name = DIARIZER if name == "auto" else name
-        with self._loading_part:
-            if name not in self._diarizers:
-                try:
-                    spec = self.parts.get(name)
-                except NotFound as error:
-                    raise Missing(f"speakers can't be told apart: {error.message}", remedy=error.remedy) from error
-                if spec.does != "diarizer":
-                    raise BadInput(f"the part {name} tells no speakers apart; its job is {spec.does}")
-                self._diarizers[name] = _loaded(spec)
-            return self._diarizers[name]
+        """What tells speakers apart, by its name. See `Diarizers.get`."""
+        return self.diarizers.get(name)
 
     def people(self) -> tuple["Person", ...]:
         """Everybody whose voice is known here. Raises StorageFailed."""

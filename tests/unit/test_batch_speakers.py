@@ -14,6 +14,7 @@ from earwitness.errors import BadInput, EmptyAudio, EngineFailed, Missing, Unsup
 from earwitness.gathering import Gathering, Progress, Stop
 from earwitness.kit import Kit
 from earwitness.parts import Crowd, Diarizer
+from earwitness.plugins import Found
 from earwitness.quick import transcribe
 from earwitness.stages.recipe import CHANNELS, Diarizing, Known, Recipe
 from earwitness.types import Ask, Audio, Samples, Segment
@@ -260,7 +261,7 @@ class _Bad:
 
 def test_a_part_that_breaks_while_it_is_loaded_is_named(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     with Kit(settings) as kit:
-        monkeypatch.setattr(kit.parts, "get", lambda _: _Bad())
+        monkeypatch.setattr(kit.diarizers, "all", lambda: (Found("bad", _Bad(), None),))
         with pytest.raises(EngineFailed, match="bad broke while it was loaded: ValueError: odd weights"):
             kit.diarizer("bad")
 

@@ -41,6 +41,7 @@ class SpeakersForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     speakers: Annotated[Literal["auto", "channels", "off"], Field(description=SPEAKERS)] = "auto"
+    diarizer: Annotated[str, Field(description="Our own: what tells them apart; several with commas vote.")] = "auto"
     num_speakers: Annotated[int | None, Field(ge=0, le=MOST_SPEAKERS, description="Our own: how many there are.")] = (
         None
     )

@@ -28,7 +28,8 @@ WITHOUT_SPEAKERS = ("json", "text")
 """Shapes in which speakers do not show."""
 
 SPEAKER_FIELDS = (
-    "speakers", "num_speakers", "min_speakers", "max_speakers", "known_speaker_names", "known_speaker_references"
+    "speakers", "diarizer", "num_speakers", "min_speakers", "max_speakers", "known_speaker_names",
+    "known_speaker_references",
 )  # fmt: skip
 ENHANCING_FIELDS = ("separate", "denoise", "gain", "punctuate")
 MOST_KNOWN, LONGEST_REFERENCE_S = 16, 10.0
@@ -182,11 +183,13 @@ def with_speakers(recipe: Recipe, form: Form) -> tuple[Recipe, tuple[Reference, 
 
     Raises BadInput.
     """
-    part = form.choice("speakers", ("auto", CHANNELS, OFF), "auto")
+    part, diarizer = form.choice("speakers", ("auto", CHANNELS, OFF), "auto"), form.one("diarizer")
     if part == OFF:
-        if form.has(SPEAKER_FIELDS):
+        if diarizer or form.has(SPEAKER_FIELDS):
             raise BadInput("speakers are switched off, and more is asked about them", param="speakers")
         return replace(recipe, diarizing=Diarizing(OFF)), ()
+    if diarizer and part == CHANNELS:
+        raise BadInput("speakers=channels asks no diarizer", param="diarizer")
     numbers = (form.whole(name, 0, MOST_SPEAKERS) or None for name in ("num_speakers", "min_speakers", "max_speakers"))
     try:
         crowd = Crowd(*numbers)
@@ -194,7 +197,7 @@ def with_speakers(recipe: Recipe, form: Form) -> tuple[Recipe, tuple[Reference, 
         error.param = "num_speakers"
         raise
     references = _references(form)
-    return replace(recipe, diarizing=Diarizing(part, crowd), aligner="auto"), references
+    return replace(recipe, diarizing=Diarizing(diarizer or part, crowd), aligner="auto"), references
 
 
 def enhancing(form: Form) -> Enhancing:

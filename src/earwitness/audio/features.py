@@ -34,7 +34,7 @@ def log_mel(samples: Samples, bands: int = 80, seconds: float = 30.0) -> NDArray
     step = max(1, SMALL // (bands * (HALF + 1)))
     logs = np.full((bands, len(frames)), np.log10(FLOOR))
     for i in range(0, heard, step):
-        power = np.abs(np.fft.rfft(frames[i : i + step] * _hann(), axis=1)) ** 2
+        power = np.abs(np.fft.rfft(frames[i : i + step] * hann(), axis=1)) ** 2
         logs[:, i : i + step] = np.log10(np.maximum(bank(bands) @ power.T, FLOOR))
     np.maximum(logs, logs.max() - 8.0, out=logs)
     logs += 4.0
@@ -56,8 +56,9 @@ def bank(bands: int) -> NDArray[np.float32]:
 
 
 @lru_cache
-def _hann() -> NDArray[np.float32]:
-    window: NDArray[np.float32] = np.hanning(WINDOW + 1)[:-1].astype(np.float32)  # periodic
+def hann() -> NDArray[np.float32]:
+    """A Hann window of `WINDOW` samples, periodic."""
+    window: NDArray[np.float32] = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
     window.flags.writeable = False
     return window
 

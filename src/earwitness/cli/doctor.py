@@ -157,7 +157,8 @@ def _home(settings: "Settings") -> "Iterator[Finding]":
     )
 
 
-def _engines(_: "Settings") -> "Iterator[Finding]":
+def _engines(settings: "Settings") -> "Iterator[Finding]":
+    from earwitness.diarizers import Diarizers
     from earwitness.engines import Spec
     from earwitness.parts import PartSpec
     from earwitness.plugins import ENGINES, PARTS, Plugins
@@ -167,6 +168,9 @@ def _engines(_: "Settings") -> "Iterator[Finding]":
     for kind, group in (("engine", list(engines)), ("part", list(parts))):
         for found in group:
             yield Finding(f"{kind} {found.name}", "warn" if found.why_not else "ok", found.why_not or "usable")
+    for rank, diarizer in enumerate(Diarizers(parts, settings.models_folder).all(), 1):
+        usable = "warn" if diarizer.why_not else "ok"
+        yield Finding(f"diarizer {rank}.", usable, f"{diarizer.name}: {diarizer.why_not or 'usable'}")
 
 
 def _models(_: "Settings") -> "Iterator[Finding]":

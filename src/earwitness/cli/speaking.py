@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from earwitness.audio import timebase
+from earwitness.diarizers import AUTO
 from earwitness.errors import BadInput
 from earwitness.export import Format, labels
 from earwitness.kit import Kit
@@ -25,17 +26,26 @@ WIDEST_NAME = 24
 
 
 def wished(
-    crowd: Crowd, known: Sequence[str], formats: Sequence[Format], *, speakers: bool | None, by_channel: bool
+    crowd: Crowd,
+    known: Sequence[str],
+    formats: Sequence[Format],
+    *,
+    speakers: bool | None,
+    by_channel: bool,
+    diarizer: str,
 ) -> Diarizing | None:
     """How speakers are to be told apart, None where nothing asks for it. Raises BadInput for wishes that contradict."""
+    shown = any(form.speakers for form in formats)
     if speakers is False:
-        if by_channel or known or crowd != Crowd() or any(form.speakers for form in formats):
+        if by_channel or known or crowd != Crowd() or shown or diarizer != AUTO:
             raise BadInput("--no-speakers goes with nothing that is asked about speakers")
         return Diarizing(OFF)
     if by_channel:
+        if diarizer != AUTO:
+            raise BadInput("--diarizer and --by-channel can't both say who speaks")
         return Diarizing(CHANNELS, crowd)
-    asked = speakers or known or crowd != Crowd() or any(form.speakers for form in formats)
-    return Diarizing(crowd=crowd) if asked else None
+    asked = speakers or diarizer != AUTO or known or crowd != Crowd() or any(form.speakers for form in formats)
+    return Diarizing(diarizer, crowd) if asked else None
 
 
 def enhancing(**given: str | None) -> Enhancing:

@@ -42,6 +42,9 @@ def transcribe(
     min_speakers: Annotated[int | None, typer.Option(min=1, help="There are at least so many.")] = None,
     max_speakers: Annotated[int | None, typer.Option(min=1, help="There are at most so many.")] = None,
     known: Annotated[list[str] | None, typer.Option(metavar="NAME=FILE", help="A clip of a speaker.")] = None,
+    diarizer: Annotated[
+        str, typer.Option(metavar="NAME[,NAME]", help="What tells them apart; several vote; `ensemble` is all.")
+    ] = "auto",
     by_channel: Annotated[bool, typer.Option("--by-channel", help="Each channel is one speaker.")] = False,
     language_gate: Annotated[str, typer.Option(metavar="on|off", help="off: believe every text.")] = "on",
     words: Annotated[bool, typer.Option("--words", help="Find the times of single words too; json has them.")] = False,
@@ -86,7 +89,7 @@ def transcribe(
         word_times=words,
     )
     crowd = Crowd(num_speakers, min_speakers, max_speakers)
-    who = speaking.wished(crowd, known or [], wanted, speakers=speakers, by_channel=by_channel)
+    who = speaking.wished(crowd, known or [], wanted, speakers=speakers, by_channel=by_channel, diarizer=diarizer)
     recipe = Recipe(
         model=model,
         ask=ask,

@@ -115,15 +115,20 @@ class Keeping(Hearing, Protocol):
 class Diarizer(Protocol):
     """Tells speakers apart. Safe to share between threads."""
 
-    embeds: str
-    """Name of the model that makes its embeddings; those of other models do not compare with them."""
+    @property
+    def embeds(self) -> str:
+        """The model that makes its embeddings, empty where it makes none; those of other models do not compare."""
+        ...
 
     def begin(self) -> Hearing:
         """A recording that was not heard yet."""
         ...
 
     def voice(self, audio: Audio) -> tuple[float, ...] | None:
-        """The embedding of the one voice in a clip, of length one; None where too little speech is in it."""
+        """The embedding of the one voice in a clip, of length one; None where too little speech is in it.
+
+        Raises Unsupported where it makes none.
+        """
         ...
 
 

@@ -17,7 +17,8 @@ from earwitness.parts import Arrays, Crowd, Diarizer, Hearing, Voiced
 from earwitness.parts.voices import clusters, keep, library, timeline
 from earwitness.parts.voices.frames import BLOCK, FRAME_S, HOP, JUDGED, Activity, Networks, Stretch, Window, runs
 from earwitness.parts.voices.library import Floats
-from earwitness.types import Audio, Diarization, Notice, Samples, Speaker, Turn
+from earwitness.parts.voices.told import told
+from earwitness.types import Audio, Diarization, Samples
 
 NAME = "community"
 BLOCK_S = timebase.seconds(BLOCK)
@@ -26,8 +27,6 @@ EDGE_S = 0.1
 LEAST_VOICE_S = 1.0
 SAME_UTTERED = 0.4
 """Cosine at which two voices in one utterance are taken for the same."""
-SURE = 0.6
-"""Difference of cosines, between a speaker's own voice and the next one, at which there is no doubt."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,22 +107,7 @@ class Heard:
         seconds = np.array([s.duration_s for s in stretches])
         found = clusters.speakers(voices, seconds, crowd, self.networks.pieces)
         active, leading = timeline.turns(windows, found, self.end_s or 0.0)
-        names = _names([who for who, _ in active])
-        sure = _sure(voices, seconds, found)
-        heard_s = dict.fromkeys(names, 0.0)
-        for who, turn in active:
-            heard_s[who] += turn.end_s - turn.start_s
-        speakers = [
-            Speaker(name, round(heard_s[who], 3), sure.get(who), voice=tuple(clusters.unit(found[who]).tolist()))
-            for who, name in names.items()
-        ]
-        return Diarization(
-            turns=tuple(Turn(t.start_s, t.end_s, names[who]) for who, t in active),
-            exclusive=tuple(Turn(t.start_s, t.end_s, names[who]) for who, t in leading if who in names),
-            speakers=tuple(speakers),
-            method=NAME,
-            notices=_notices(crowd, len(speakers)),
-        )
+        return told(active, leading, found, (voices, seconds), crowd, NAME)
 
     def _block(self, left: Samples, before: "Seen | None") -> tuple[list[Window], "Seen"]:
         """The windows of the block before, which are done now, and what is seen of the first block that is left."""
@@ -221,35 +205,6 @@ def _mean(voices: list[tuple[float, Floats]]) -> Voiced:
     """Some embeddings as one, by how many seconds each rests on."""
     speech_s = sum(s for s, _ in voices)
     return Voiced((np.array([s * v for s, v in voices]).sum(0) / speech_s).astype(np.float32), speech_s)
-
-
-def _names(order: list[int]) -> dict[int, str]:
-    """Ids by speaker, in the order of first speaking."""
-    return {who: f"S{n}" for n, who in enumerate(dict.fromkeys(order), 1)}
-
-
-def _sure(voices: Floats, seconds: NDArray[np.float64], speakers: Floats) -> dict[int, float]:
-    """How well each speaker's stretches stand apart from the other speakers, from 0 to 1; none where there is one."""
-    if len(speakers) < 2:
-        return {}
-    near = clusters.alike(voices, speakers)
-    whose, ranked = near.argmax(1), np.sort(near, axis=1)
-    margin = np.clip((ranked[:, -1] - ranked[:, -2]) / SURE, 0.0, 1.0)
-    found = {}
-    for who in range(len(speakers)):
-        mine = whose == who
-        if mine.any():
-            found[who] = round(float(np.average(margin[mine], weights=seconds[mine])), 3)
-    return found
-
-
-def _notices(crowd: Crowd, found: int) -> tuple[Notice, ...]:
-    """What was wished for and could not be done."""
-    wanted = crowd.count or crowd.least
-    if wanted and found < wanted:
-        said = f"{wanted} speakers were asked for, and {found} could be told apart in the recording"
-        return (Notice("fewer_speakers", said),)
-    return ()
 
 
 class _Spec:

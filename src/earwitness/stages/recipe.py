@@ -35,7 +35,8 @@ class Diarizing:
     """How speakers are told apart."""
 
     part: str = "auto"
-    """The part that does it; `auto` takes the embedded one, and `channels` none: each channel is one speaker.
+    """The part that does it, or several with commas, which vote; `auto` takes the embedded one, or the first that
+    loads, `ensemble` all that can be used, and `channels` none: each channel is one speaker.
 
     `off` tells nobody apart, whatever the installation does by itself.
     """

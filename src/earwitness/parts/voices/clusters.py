@@ -75,7 +75,7 @@ def speakers(
     groups = [
         group
         for first in blocks
-        for group in _groups(
+        for group in grouped(
             views(some[first : first + BLOCK], pieces),
             some[first : first + BLOCK],
             lasting[first : first + BLOCK],
@@ -86,13 +86,13 @@ def speakers(
     minutes = seconds.sum() / judged / 60
     least_s = float(np.clip(OWN_LEAST_S * minutes, OWN_LEAST_S, MOST_OWN_LEAST_S))
     own_s = float(np.clip(OWN_S * minutes, OWN_S, CLEAR_S))
-    merged = _merged(groups, 1, most)
-    kept = [g for g in merged if g.speech_s / judged >= least_s]
-    merged = kept if len(kept) >= fewest else merged
-    found = np.array([g.voice for g in merged], np.float32)
+    everyone = merged(groups, 1, most)
+    kept = [g for g in everyone if g.speech_s / judged >= least_s]
+    everyone = kept if len(kept) >= fewest else everyone
+    found = np.array([g.voice for g in everyone], np.float32)
     others = _others(found, voices, seconds, own_s, least_s * judged)[: max(0, most - len(found))]
     if len(found) + len(others) < fewest:  # only then is one voice taken for several
-        found = np.array([g.voice for g in _merged(groups, fewest - len(others), most)], np.float32)
+        found = np.array([g.voice for g in merged(groups, fewest - len(others), most)], np.float32)
     return np.concatenate([found, others])
 
 
@@ -117,7 +117,7 @@ def unit(rows: Floats) -> Floats:
     return found
 
 
-def _groups(viewed: Floats, voices: Floats, seconds: NDArray[np.float64], tight: float) -> list[Group]:
+def grouped(viewed: Floats, voices: Floats, seconds: NDArray[np.float64], tight: float) -> list[Group]:
     """The embeddings of a block in small groups."""
     labels = _linked(viewed, tight)
     found = []
@@ -140,7 +140,7 @@ def _linked(viewed: Floats, distance: float) -> Labels:
     return labels
 
 
-def _merged(groups: Sequence[Group], fewest: int, most: int) -> list[Group]:
+def merged(groups: Sequence[Group], fewest: int, most: int, apart: float = APART) -> list[Group]:
     """Average linkage goes on over groups, until the nearest are apart and there are not too many.
 
     Where there are said to be more, less keeps them apart, but never nothing.
@@ -151,7 +151,7 @@ def _merged(groups: Sequence[Group], fewest: int, most: int) -> list[Group]:
     np.fill_diagonal(near, -np.inf)
     while len(left) > 1:
         a, b = divmod(int(near.argmax()), len(left))
-        enough = SAME if len(left) <= fewest else APART
+        enough = min(SAME, apart) if len(left) <= fewest else apart
         if near[a, b] < 1 - enough and len(left) <= most:
             break
         left[a] = _joined(left[a], left[b])

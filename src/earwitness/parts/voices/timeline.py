@@ -36,7 +36,7 @@ def turns(
     for at, active, leading in _pieces(windows, speakers):
         all_.add(at, active)
         first.add(at, leading)
-    return all_.done(), _parted(first.done())
+    return all_.done(), parted(first.done())
 
 
 def _pieces(windows: Sequence[Window], speakers: Floats) -> Iterator[tuple[int, Frames, Frames]]:
@@ -136,7 +136,7 @@ class _Turns:
         return sorted(found, key=lambda t: (t[1].start_s, t[1].end_s))
 
 
-def _parted(found: Sequence[tuple[int, Turn]]) -> list[tuple[int, Turn]]:
+def parted(found: Sequence[tuple[int, Turn]]) -> list[tuple[int, Turn]]:
     """The turns cut so that none overlaps: where pauses were closed over another's words, those words are another's."""
     made: list[tuple[int, Turn]] = []
     for who, turn in found:
