@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from earwitness.hardware.packed import Node
+
 Values = Mapping[str, NDArray[Any]]
 Shapes = Mapping[str, list[int | str]]
-Node = tuple[str, list[str], list[str], dict[str, Any]]
-"""Kind, inputs, outputs and attributes."""
 
 WINDOW, STEP = 160_000, 10
 """Samples to a window, and from one frame of the first filters to the next."""
@@ -89,19 +89,19 @@ def _labelled(made: "_Making", values: Values, x: str) -> str:
 def encoder(nodes: Iterable[Node], values: Values) -> tuple[bytes, Values]:
     """Spectrograms of shape (clips, frames, 80) to features of shape (clips, 256, 10, frames / 8), and its values."""
     unpacked, left = dict(values), list[Node]()
-    for kind, inputs, outputs, told in nodes:
-        if kind in _UNPACK and all(name in unpacked for name in inputs):
-            unpacked[outputs[0]] = _UNPACK[kind](*(unpacked[name] for name in inputs))
+    for node in nodes:
+        if node.kind in _UNPACK and all(name in unpacked for name in node.takes):
+            unpacked[node.gives[0]] = _UNPACK[node.kind](*(unpacked[name] for name in node.takes))
         else:
-            left.append((kind, inputs, outputs, told))
+            left.append(node)
     needed, made = {FEATURES}, _Making()
     kept = list[Node]()
     for node in reversed(left):
-        if needed & set(node[2]):
-            needed |= set(node[1])
+        if needed & set(node.gives):
+            needed |= set(node.takes)
             kept.insert(0, node)
-    for kind, inputs, outputs, told in kept:
-        made.add(kind, inputs, outputs[0], **told)
+    for node in kept:
+        made.add(node.kind, list(node.takes), node.gives[0], **node.told)
     for name in sorted(needed & set(unpacked)):
         made.keep(unpacked[name], name)
     return _model(made, FEATURES, {"fbank": ["clips", "frames", 80]}), unpacked

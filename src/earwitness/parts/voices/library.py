@@ -10,7 +10,6 @@ Source: pyannote/speaker-diarization-community-1 (CC BY 4.0), as the wheel moons
 
 import hashlib
 import mmap
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earwitness.errors import EngineFailed, Missing
+from earwitness.hardware import packed
 from earwitness.parts.voices import graphs
 
 Floats = NDArray[np.float32]
@@ -56,7 +56,6 @@ PIECES = {
 }
 """By name: the first 32 bytes, the size, and the SHA-256."""
 
-TYPES = {1: np.float32, 3: np.int8, 7: np.int64}
 NORMAL = f"{graphs.SINC}wav_norm1d."
 OUT = ("resnet.seg_1.weight_add_tensor", "resnet.seg_1.bias")
 
@@ -93,9 +92,9 @@ def read() -> Pieces:
         raise Missing("the library of moonshine-voice is not here", remedy=REMEDY)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as library:
         raw = {name: _piece(library, name) for name in PIECES}
-    heard, seen = _graph(raw["segmentation"]), _graph(raw["encoder"])
-    values = _values(heard)
-    encoder, unpacked = graphs.encoder(_nodes(seen), _values(seen))
+    seen = packed.graph(raw["encoder"])
+    values = packed.values(packed.graph(raw["segmentation"]))
+    encoder, unpacked = graphs.encoder(packed.nodes(seen), packed.values(seen))
     return Pieces(
         graphs.segmentation(values),
         encoder,
@@ -123,40 +122,3 @@ def _piece(library: mmap.mmap, name: str) -> bytes:
             return found
         at = library.find(bytes.fromhex(head), at + 1)
     raise EngineFailed(f"the library of moonshine-voice does not hold the {name} this version knows", remedy=REMEDY)
-
-
-def _graph(packed: bytes) -> Any:
-    """The graph in a file of ONNX Runtime's own format, which is a FlatBuffer."""
-    from onnxruntime.tools.ort_format_model import ort_flatbuffers_py  # noqa: F401 - it puts the next one in reach
-    from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs import InferenceSession
-
-    return InferenceSession.InferenceSession.GetRootAsInferenceSession(bytearray(packed), 0).Model().Graph()
-
-
-def _values(graph: Any) -> dict[str, NDArray[Any]]:
-    found = {}
-    for i in range(graph.InitializersLength()):
-        tensor = graph.Initializers(i)
-        shape = [tensor.Dims(k) for k in range(tensor.DimsLength())]
-        raw = tensor.RawDataAsNumpy().tobytes()
-        found[tensor.Name().decode()] = np.frombuffer(raw, TYPES[tensor.DataType()]).reshape(shape)
-    return found
-
-
-def _nodes(graph: Any) -> Iterator[tuple[str, list[str], list[str], dict[str, Any]]]:
-    for i in range(graph.NodesLength()):
-        node = graph.Nodes(i)
-        inputs = [node.Inputs(k).decode() for k in range(node.InputsLength())]
-        outputs = [node.Outputs(k).decode() for k in range(node.OutputsLength())]
-        told = [node.Attributes(k) for k in range(node.AttributesLength())]
-        yield node.OpType().decode(), inputs, outputs, {a.Name().decode(): _told(a) for a in told}
-
-
-def _told(attribute: Any) -> Any:
-    """An attribute's value, by its kind: a number, a text or a list of whole numbers, which is all that stands here."""
-    kind = attribute.Type()
-    if kind == 1:
-        return attribute.F()
-    if kind == 3:
-        return attribute.S().decode()
-    return [attribute.Ints(k) for k in range(attribute.IntsLength())] if kind == 7 else attribute.I()
