@@ -44,6 +44,7 @@ bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/error_rate.py --long 30
 	$(BIN)/python benchmarks/speakers.py
 	$(BIN)/python benchmarks/file_speed.py
+	$(BIN)/python benchmarks/embedded.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/server_overhead.py
 	$(BIN)/python benchmarks/first_word.py

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from earwitness.audio import decode
 from earwitness.audio.decode import Report
 from earwitness.engines import Engine
-from earwitness.engines.moonshine import END, SHORTEST, TOKENS_A_SECOND, Moonshine, read_vocabulary, spec
+from earwitness.engines.embedded import graphs as written
+from earwitness.engines.moonshine import END, SHORTEST, START, TOKENS_A_SECOND, Moonshine, read_vocabulary, spec
 from earwitness.errors import EngineFailed
 from earwitness.hardware import ort, probe
 from earwitness.models import catalog
@@ -43,6 +44,16 @@ def test_it_hears_the_words_of_the_sample(moonshine: Engine, sample: Path) -> No
     assert "it was the worst of times" in second
 
 
+def test_what_a_clip_says_does_not_depend_on_who_shares_its_batch(moonshine: Engine, sample: Path) -> None:
+    beckett, cities = _read(sample.parent / "beckett.wav"), _read(sample.parent / "two_cities.wav")
+    clips = [
+        Clip(Audio(s)) for s in (beckett, cities[: 9 * 16_000], beckett[:20_000] * 3, np.zeros(30_000, np.float32))
+    ]
+    together = list(moonshine.transcribe(clips))
+    assert together == [found for clip in clips for found in moonshine.transcribe([clip])]
+    assert list(moonshine.transcribe(clips[::-1])) == together[::-1]
+
+
 def test_clear_speech_is_believed_more_than_the_same_speech_reversed(moonshine: Engine, sample: Path) -> None:
     beckett = _read(sample.parent / "beckett.wav")
     (clear,), (foreign,) = moonshine.transcribe([Clip(Audio(beckett)), Clip(Audio(beckett[::-1].copy()))])
@@ -54,63 +65,50 @@ def test_clear_speech_is_believed_more_than_the_same_speech_reversed(moonshine: 
 # ── the token loop, around graphs that play a script ──
 @dataclass
 class Graphs:
-    """Both graphs: the encoder passes on the loudness of a clip, the decoder says what `script` has for it."""
+    """Both graphs: one passes on the loudness of a clip, the other says what `script` has for it."""
 
     script: Mapping[float, list[int]]
-    batches: list[int] = field(default_factory=list)
-    """Rows of each decoder step."""
-    lengths: list[list[int]] = field(default_factory=list)
-    """Samples of each row that the decoder was told are sound, at each step."""
+    said: list[float] = field(default_factory=list)
+    """The loudness of the clip of each step."""
     fail: bool = False
 
-    def encoder(self) -> "_Graph":
-        return _Graph([], lambda feed: [feed["input_values"].max(axis=1)[:, None, None]])
+    def listening(self) -> "_Graph":
+        return _Graph(lambda feed: [np.full((1, 1, 1, 1), feed["sound"].max(), np.float32)] * len(written.HEARD))
 
-    def decoder(self) -> "_Graph":
-        names = [("past_key_values.0.decoder.key", [0, 1, 0, 1]), ("past_key_values.0.encoder.key", [0, 1, 0, 1])]
-        return _Graph([_Value(n, list(s)) for n, s in names], self._step)
+    def saying(self) -> "_Graph":
+        return _Graph(self._step)
 
     def _step(self, feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         if self.fail:
             raise RuntimeError("the graph broke")
-        cache, hidden = feed["past_key_values.0.decoder.key"], feed["encoder_hidden_states"]
-        count, at = cache.shape[0], cache.shape[2]
-        assert {v.shape[0] for n, v in feed.items() if n != "use_cache_branch"} == {count}
-        assert bool(feed["use_cache_branch"][0]) == (at > 0)
-        self.batches.append(count)
-        self.lengths.append(feed["encoder_attention_mask"].sum(axis=1).tolist())
-        logits = np.full((count, 1, len(WORDS)), -9.0, np.float32)
-        for row, loudness in enumerate(hidden[:, 0, 0]):
-            line = self.script[round(float(loudness), 2)]
-            assert at == 0 or feed["input_ids"][row, 0] == line[at - 1]
-            logits[row, 0, line[at]] = 9.0
-        grown = np.zeros((count, 1, at + 1, 1), np.float32)
-        return [logits, grown, np.zeros((count, 1, 4, 1), np.float32)][: 2 if at else 3]
-
-
-@dataclass
-class _Value:
-    name: str
-    shape: list[int | str]
+        past, loudness = feed[written.PAST[-1]], round(float(feed[written.HEARD[-1]].max()), 2)
+        at, line = past.shape[2], self.script[loudness]
+        assert feed["place"].tolist() == [at]
+        assert feed["token"].tolist() == [[line[at - 1] if at else START]]
+        self.said.append(loudness)
+        logits = np.full((1, 1, len(WORDS)), -9.0, np.float32)
+        logits[0, 0, line[at]] = 9.0
+        return [logits, *[np.zeros((1, past.shape[1], at + 1, past.shape[3]), np.float32)] * len(written.GROWN)]
 
 
 class _Graph:
-    def __init__(self, inputs: list[_Value], step: Any) -> None:
-        self._inputs, self._step = inputs, step
+    def __init__(self, step: Any) -> None:
+        self.step = step
 
     def run(self, outputs: list[str] | None, feed: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        found: list[NDArray[Any]] = self._step(feed)
+        found: list[NDArray[Any]] = self.step(feed)
+        assert outputs is None or len(found) == len(outputs)
         return found
 
     def get_inputs(self) -> list[ort.Value]:
-        return list(self._inputs)
+        return []
 
     def get_outputs(self) -> list[ort.Value]:
         return []
 
 
 def _engine(graphs: Graphs) -> Moonshine:
-    return Moonshine(graphs.encoder(), graphs.decoder(), WORDS)
+    return Moonshine(graphs.listening(), graphs.saying(), WORDS)
 
 
 def _clip(loudness: float, seconds: float = 4.0) -> Clip:
@@ -121,13 +119,7 @@ def test_clips_are_decoded_one_by_one_and_keep_their_place() -> None:
     graphs = Graphs({0.1: [3, 4, 5, END], 0.2: [END], 0.3: [6, END]})
     found = _engine(graphs).transcribe([_clip(0.1), _clip(0.2), _clip(0.3)])
     assert [[s.text for s in segments] for segments in found] == [["one two three"], [], ["four"]]
-    assert set(graphs.batches) == {1}
-
-
-def test_the_decoder_is_told_how_long_a_clip_is() -> None:
-    graphs = Graphs({0.1: [3, END], 0.2: [4, END]})
-    _engine(graphs).transcribe([_clip(0.1, 1), _clip(0.2, 2)])
-    assert graphs.lengths == [[16_000], [16_000], [32_000], [32_000]]
+    assert graphs.said == [0.1] * 4 + [0.2] + [0.3] * 2
 
 
 def test_what_is_heard_in_a_clip_does_not_depend_on_who_else_speaks(moonshine: Engine, sample: Path) -> None:
@@ -154,16 +146,16 @@ def test_text_longer_than_anybody_speaks_is_capped_and_marked() -> None:
 def test_a_clip_shorter_than_the_graph_takes_is_padded() -> None:
     seen: list[tuple[int, ...]] = []
     graphs = Graphs({0.1: [3, END]})
-    encoder = graphs.encoder()
-    whole = encoder._step
+    listening = graphs.listening()
+    whole = listening.step
 
     def watched(feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        seen.append(feed["input_values"].shape)
+        seen.append(feed["sound"].shape)
         found: list[NDArray[Any]] = whole(feed)
         return found
 
-    encoder._step = watched
-    ((segment,),) = Moonshine(encoder, graphs.decoder(), WORDS).transcribe([_clip(0.1, 0.01)])
+    listening.step = watched
+    ((segment,),) = Moonshine(listening, graphs.saying(), WORDS).transcribe([_clip(0.1, 0.01)])
     assert seen == [(1, SHORTEST)]
     assert segment.end_s == 0.01
 

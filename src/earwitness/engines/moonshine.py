@@ -1,23 +1,23 @@
-"""Moonshine straight on ONNX Runtime: the embedded English recogniser.
+"""Moonshine tiny-en on ONNX Runtime: the embedded English recogniser, by the graphs of `engines/embedded`.
 
-One session serves all threads; the graphs hold no state. Clips are decoded one by one: the decoder scales its 8-bit
-sums by the largest value in the batch, so in a batch the words of one client would depend on who else is speaking.
-Greedy decoding that begins to repeat itself is cut and marked `loop_cut`; one that reaches the model's limit of 6.5
-tokens a second is marked `token_cap`. Gives no word times and takes no prompt.
+One session serves all threads; the graphs hold no state. Clips are decoded one by one: 8-bit products are scaled by the
+largest number of their input, so in a batch the words of one client would depend on who else is speaking. Greedy
+decoding that begins to repeat itself is cut and marked `loop_cut`; one that reaches the model's limit of 6.5 tokens a
+second is marked `token_cap`. Gives no word times and takes no prompt.
 
 Source: Jeffries et al., "Moonshine: Speech Recognition for Live Transcription and Voice Commands", 2024
-(arXiv 2410.15608); graphs and tokenizer as the wheel moonshine-voice 0.0.73 carries them (MIT).
+(arXiv 2410.15608); weights and tokenizer as the wheel moonshine-voice 0.0.73 carries them (MIT).
 """
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from earwitness.engines import Engine, honour
+from earwitness.engines.embedded import graphs, sketch, weights
 from earwitness.engines.greedy import Row, best, segments
 from earwitness.errors import EngineFailed
 from earwitness.hardware import ort
@@ -41,10 +41,8 @@ class Moonshine:
 
     can = CAN
 
-    def __init__(self, encoder: ort.Session, decoder: ort.Session, vocabulary: Sequence[bytes]) -> None:
-        self._encoder, self._decoder, self._vocabulary = encoder, decoder, vocabulary
-        self._cache = {i.name: i.shape[1::2] for i in decoder.get_inputs() if i.name.startswith("past_key_values")}
-        self._growing = {name: shape for name, shape in self._cache.items() if ".decoder." in name}.keys()
+    def __init__(self, listening: ort.Session, saying: ort.Session, vocabulary: Sequence[bytes]) -> None:
+        self._listening, self._saying, self._vocabulary = listening, saying, vocabulary
 
     def transcribe(self, clips: Sequence[Clip]) -> list[tuple[Segment, ...]]:
         """One segment a clip, spanning it; none where nothing was recognised. See `Engine.transcribe`."""
@@ -64,21 +62,16 @@ class Moonshine:
     def _decode(self, clip: Clip) -> Row:
         sound = np.zeros((1, max(SHORTEST, len(clip.audio.samples))), np.float32)
         sound[0, : len(clip.audio.samples)] = clip.audio.samples
-        mask = np.ones(sound.shape, np.int64)
-        hidden = self._encoder.run(None, {"input_values": sound, "attention_mask": mask})[0]
-        feed: dict[str, NDArray[Any]] = {"encoder_attention_mask": mask, "encoder_hidden_states": hidden}
-        feed |= {n: np.zeros((1, int(h), 0, int(d)), np.float32) for n, (h, d) in self._cache.items()}
-        feed["input_ids"] = np.full((1, 1), START, np.int64)
-        row = Row(int(clip.audio.duration_s * TOKENS_A_SECOND) + 2, END)
-        growing = self._cache.keys()  # the first step gives the encoder's half of the cache too
+        heard = dict(zip(graphs.HEARD, self._listening.run(graphs.HEARD, {"sound": sound}), strict=True))
+        past = dict.fromkeys(graphs.PAST, np.zeros((1, graphs.HEADS, 0, graphs.SIZE), np.float32))
+        row, token = Row(int(clip.audio.duration_s * TOKENS_A_SECOND) + 2, END), np.full((1, 1), START, np.int64)
         while not row.done:
-            feed["use_cache_branch"] = np.array([growing is self._growing])
-            present = [name.replace("past_key_values", "present") for name in growing]
-            logits, *cache = self._decoder.run(["logits", *present], feed)
-            feed |= dict(zip(growing, cache, strict=True))
+            feed = {"token": token, "place": np.array([len(row.ids)], np.int64), **heard, **past}
+            logits, *grown = self._saying.run(["logits", *graphs.GROWN], feed)
+            past = dict(zip(graphs.PAST, grown, strict=True))
             tokens, logprobs = best(logits[:, -1])
             row.take(int(tokens[0]), float(logprobs[0]))
-            feed["input_ids"], growing = tokens[:, None], self._growing
+            token = tokens[:, None]
         return row
 
 
@@ -105,14 +98,19 @@ class _Spec:
     Options: type[BaseModel] = _Options
 
     def missing(self) -> str | None:
-        return ort.missing()
+        return ort.missing() or (None if find_spec("onnx") else "onnx is not installed: pip install onnx")
 
     def devices(self, machine: Machine) -> tuple[Device, ...]:
         return tuple(d for d in machine.devices if d.kind == "cpu")
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
-        encoder, decoder = (ort.cpu_session(files.files[r], what=files.name) for r in ("encoder", "decoder"))
-        return Moonshine(encoder, decoder, read_vocabulary(files.files["tokenizer"]))
+        encoder, decoder = weights.read(files.files, what=files.name)
+        signed = sketch.multiplies_signed()
+        listening, saying = (  # one after the other: each takes 50 MB while it is opened
+            ort.cpu_session(written(encoder, decoder, signed=signed), what=files.name)
+            for written in (graphs.listening, graphs.saying)
+        )
+        return Moonshine(listening, saying, read_vocabulary(files.files["tokenizer"]))
 
 
 spec = _Spec()
