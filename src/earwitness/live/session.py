@@ -20,6 +20,7 @@ from earwitness.audio import timebase
 from earwitness.errors import EarwitnessError
 from earwitness.events import Ended, Event, Failed, Final, Flushed, Gap, Partial, Settled, SpeechEnded, SpeechStarted
 from earwitness.live.captions import Captions
+from earwitness.live.speaking import Speaking
 from earwitness.models.lane import Seat, Urgency
 from earwitness.parts import Vad
 from earwitness.stages import speech
@@ -65,10 +66,14 @@ class Session:
         *,
         ask: Ask | None = None,
         timer: Timer | None = None,
+        speaking: Speaking | None = None,
         wake: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`recipe` is made by `recipe.live`, `ask` is what of it the engine can do, `timer` times words if asked to."""
+        """`recipe` is made by `recipe.live`, `ask` is what of it the engine can do.
+
+        `timer` times words and `speaking` tells who speaks, where that is asked for.
+        """
         self._captioning = recipe.captioning or Captioning()
         room_s = seat.can.max_clip_s - edges_s(recipe.listening.margin_s)
         self._how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
@@ -80,6 +85,8 @@ class Session:
         self._heard = speech.begin(vad)
         self._open: Stretch | None = None
         self._held, self._sent = deque[_Due](), deque[_Due]()
+        self._speaking = speaking
+        self._finals = list[Final]()
         self._suppressed: tuple[Suppressed, ...] = ()
         self._received = self._utterances = self._segments = 0
         self._began: float | None = None
@@ -135,9 +142,10 @@ class Session:
             words, span = self._captions.words, self._open.span
             stable, draft = " ".join(words.stable), " ".join(words.draft)
             told.append(Partial(self._utterances + 1, stable, draft, span.start_s, span.end_s))
-        if self._ended and not self._over and not self._sent:
+        told += self._speaking.collect() if self._speaking else []
+        if self._ended and not self._over and not self._sent and not (self._speaking and self._speaking.waiting):
             self._over = True
-            told.append(Ended(self.received_s))
+            told += [*(self._speaking.end() if self._speaking else []), Ended(self.received_s)]
         return told
 
     def flush(self, ident: str) -> list[Event]:
@@ -234,10 +242,15 @@ class Session:
         fresh = self._timer.timed(fresh, found.audio) if self._timer else fresh
         self._suppressed += found.suppressed
         first, self._segments = self._segments + 1, self._segments + len(fresh)
-        return [Final(n, due.number, segment) for n, segment in enumerate(fresh, first)]
+        finals = [Final(n, due.number, segment) for n, segment in enumerate(fresh, first)]
+        self._finals += finals
+        return [*finals]
 
     def _settle(self, due: _Due, stretch: Stretch, told: list[Event]) -> bool:
         held, self._suppressed = self._suppressed, ()
+        finals, self._finals = self._finals, []
+        if self._speaking:
+            self._speaking.hear(due.number, stretch.audio, finals)
         told.append(Settled(due.number, stretch.span.start_s, stretch.span.end_s, held, forced=stretch.goes_on))
         return True
 

@@ -1,0 +1,63 @@
+"""`earwitness listen`: captions while somebody speaks."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def listen(
+    recording: Annotated[Path, typer.Argument(help="A recording, heard at the pace at which it was spoken.")],
+    model: Annotated[str, typer.Option("-m", "--model", help="Name or alias; `earwitness models list`.")] = "default",
+    language: Annotated[str | None, typer.Option("-l", "--language", help="ISO 639-1 code of the speech.")] = None,
+    speakers: Annotated[bool, typer.Option("--speakers", help="Tell apart who speaks.")] = False,
+    endpoint: Annotated[
+        float, typer.Option(min=0.1, max=10.0, metavar="SECONDS", help="Silence that ends an utterance.")
+    ] = 0.5,
+    drafts: Annotated[bool, typer.Option(help="Show what is being said before it is final.")] = True,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="As fast as the machine can, not at the pace of speech.")
+    ] = False,
+) -> None:
+    """Caption a recording live, as if it were being spoken now.
+
+    Drafts stand dimmed below the text and change; text above them is final. Speakers are named a moment after their
+    words, and corrected as more is heard. Ctrl-C ends the utterance that is being spoken, and tells it.
+    """
+    import threading
+
+    from rich.console import Console
+
+    from earwitness import config
+    from earwitness.audio import decode
+    from earwitness.cli.captions import Screen
+    from earwitness.cli.exits import INTERRUPTED, code_of, explain
+    from earwitness.errors import EarwitnessError
+    from earwitness.kit import Kit
+    from earwitness.live import desk, pace
+    from earwitness.stages.recipe import Captioning, Diarizing, Recipe, language_code
+    from earwitness.types import Ask
+
+    console, woken, interrupted = Console(highlight=False, soft_wrap=True), threading.Event(), False
+    try:
+        recipe = Recipe(
+            model=model,
+            ask=Ask(language=language_code(language)),
+            captioning=Captioning(endpoint, drafts and console.is_terminal),
+            diarizing=Diarizing() if speakers else None,
+        )
+        with Kit(config.load(), warm=True) as kit, desk.opened(recipe, kit, woken.set) as (_, session):
+            blocks = decode.stream(recording, block=pace.BLOCK)
+            with Screen(console, speakers=speakers) as screen:
+                try:
+                    for event in pace.play(blocks, session, woken, fast=fast):
+                        screen.show(event, session.lag_s, session.received_s)
+                except KeyboardInterrupt:
+                    interrupted = True
+                    for event in pace.play((), session, woken):
+                        screen.show(event, session.lag_s, session.received_s)
+    except EarwitnessError as error:
+        explain(error)
+        raise typer.Exit(code_of(error)) from None
+    if interrupted:
+        raise typer.Exit(INTERRUPTED)

@@ -1,0 +1,78 @@
+"""Who says the utterances of a session: a label after the text, and corrections as more is heard.
+
+The voice of an utterance is heard in a thread beside the session, so no text waits for a label. What nobody can be
+named for stays without one. Keeps the segments of the last utterances, because a correction tells them again.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import replace
+
+from earwitness.errors import EarwitnessError
+from earwitness.events import Event, Failed, Final, Revised
+from earwitness.parts import Crowd, Ear, Voiced
+from earwitness.stages import who
+from earwitness.types import Audio, Segment
+
+MOST_WAITING = 20
+"""Utterances whose voices wait to be heard; those beyond stay without a label."""
+
+
+class Speaking:
+    """The speakers of one session. Not safe for threads; `wake` is called from those of the `pool`."""
+
+    def __init__(self, ear: Ear, crowd: Crowd, pool: Executor, wake: Callable[[], None] = lambda: None) -> None:
+        self._ear, self._crowd, self._pool, self._wake = ear, crowd, pool, wake
+        self._voices = who.Voices()
+        self._waiting = deque[tuple[int, Future[Voiced | None]]]()
+        self._told = OrderedDict[int, dict[int, tuple[Segment, int]]]()
+        """By utterance and id: the segment as it was told last, and how often it was revised."""
+
+    @property
+    def waiting(self) -> int:
+        """Utterances whose voices are not heard yet."""
+        return len(self._waiting)
+
+    def hear(self, utterance: int, audio: Audio, finals: Sequence[Final]) -> None:
+        """An utterance whose text was told."""
+        if not finals or len(self._waiting) >= MOST_WAITING:
+            return
+        self._told[utterance] = {final.id: (final.segment, 0) for final in finals}
+        while len(self._told) > who.KEPT + MOST_WAITING:
+            self._told.popitem(last=False)
+        future = self._pool.submit(self._ear.utterance, audio)
+        future.add_done_callback(lambda _: self._wake())
+        self._waiting.append((utterance, future))
+
+    def collect(self) -> list[Event]:
+        """What was learned since, in the order of the utterances."""
+        told = list[Event]()
+        while self._waiting and self._waiting[0][1].done():
+            utterance, future = self._waiting.popleft()
+            try:
+                voiced = future.result()
+            except EarwitnessError as error:
+                told.append(Failed(error.code, f"nobody is named here: {error.message}", error.remedy))
+                continue
+            self._voices, label, corrections = who.label(self._voices, str(utterance), voiced, self._ear, self._crowd)
+            told += [*self._revised(utterance, label), *self._corrected(corrections)]
+        return told
+
+    def end(self) -> list[Event]:
+        """All voices sorted once more, when none is waited for."""
+        self._voices, corrections = who.sort(self._voices, self._ear, self._crowd)
+        return self._corrected(corrections)
+
+    def _corrected(self, corrections: Sequence[who.Correction]) -> list[Event]:
+        return [e for c in corrections for e in self._revised(int(c.utterance), c.after)]
+
+    def _revised(self, utterance: int, label: str | None) -> list[Event]:
+        told, known = list[Event](), self._told.get(utterance, {})
+        for ident, (before, revision) in known.items():
+            if label is not None and before.speaker != label:
+                words = tuple(replace(w, speaker=label) for w in before.words)
+                segment = replace(before, speaker=label, words=words)
+                known[ident] = segment, revision + 1
+                told.append(Revised(ident, revision + 1, "speaker", segment))
+        return told
