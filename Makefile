@@ -43,6 +43,7 @@ check: $(VENV)/.check
 bench: $(VENV)/.bench
 	$(BIN)/python benchmarks/error_rate.py --long 30
 	$(BIN)/python benchmarks/speakers.py
+	$(BIN)/python benchmarks/live_speakers.py
 	$(BIN)/python benchmarks/file_speed.py
 	$(BIN)/python benchmarks/embedded.py
 	$(BIN)/python benchmarks/memory.py
@@ -78,6 +79,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: $(VENV)/.base
 	@$(INSTALL) torch==2.13.0
 	@$(INSTALL) --editable '.[test]'
+	@$(INSTALL) --no-deps Resemblyzer==0.1.4
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test

@@ -78,13 +78,3 @@ def test_reference_clips_that_will_not_do_are_named(http: httpx.Client, sample: 
     assert answer.status_code == 400
     assert said in answer.json()["error"]["message"]
     assert answer.json()["error"]["param"] == "known_speaker_references"
-
-
-def test_a_person_who_is_deleted_while_a_run_goes_on_is_not_named(http: httpx.Client, sample: Path) -> None:
-    clip = {"file": ("a.wav", sounds.wav(decode.decode(sample).samples[: 16_000 * 6]))}
-    made = http.post("/api/speakers", data={"name": "Somebody"}, files=clip)
-    if made.status_code != 400:
-        ident = made.json()["id"]
-        assert http.delete(f"/api/speakers/{ident}").status_code < 300
-    found = told(http, decode.decode(sample).samples)
-    assert "Somebody" not in [s["speaker"] for s in found["speakers"]]

@@ -8,6 +8,8 @@ import pytest
 from typing_extensions import override
 
 from earwitness import batch
+from earwitness.archive.people import People
+from earwitness.archive.person import Voiceprint
 from earwitness.audio.decode import Report
 from earwitness.config import Settings
 from earwitness.errors import BadInput, EmptyAudio, EngineFailed, Missing, Unsupported
@@ -286,3 +288,22 @@ def test_a_part_that_tells_no_speakers_apart_is_refused(settings: Settings) -> N
             kit.diarizer("silero")
         with pytest.raises(Missing, match="nobody"):
             kit.diarizer("nobody")
+
+
+def test_a_person_who_is_deleted_while_a_run_goes_on_is_not_named(own: Hearer) -> None:
+    people = People(own.settings.archive)
+    low_voice = people.enrol("Bert", [Voiceprint(embedding(3), own.double.embeds, 5.0)])
+    people.enrol("Anna", [Voiceprint(embedding(12), own.double.embeds, 5.0)])
+    assert [s.name for s in batch.run(talk(), WHO, own).speakers] == ["Bert", "Anna"]
+    forgotten = list[str]()
+
+    def forget(_: Progress) -> None:
+        if not forgotten:
+            people.forget(low_voice.id)
+            forgotten.append(low_voice.id)
+
+    found = batch.run(talk(), WHO, own, on_progress=forget)
+    people.close()
+    assert forgotten
+    assert [(s.id, s.name) for s in found.speakers] == [("S1", None), ("S2", "Anna")]
+    assert "Bert" not in repr(found)
