@@ -8,7 +8,7 @@ The promise: the text and times of a `Final` never change. What is learned later
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from earwitness.types import Segment, Suppressed
+from earwitness.types import Segment, Speaker, Suppressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,13 @@ class Revised:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """Who a speaker of the session is: a name laid over its id, or none any more. It never carries the voice."""
+
+    speaker: Speaker
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """Sound that was not listened to, and why: `overload`, `engine_failed`, `lost`, `disk_full`."""
 
@@ -106,7 +113,9 @@ class Ended:
     duration_s: float
 
 
-Event: TypeAlias = SpeechStarted | Partial | SpeechEnded | Final | Settled | Revised | Gap | Flushed | Failed | Ended
+Event: TypeAlias = (
+    SpeechStarted | Partial | SpeechEnded | Final | Settled | Revised | Named | Gap | Flushed | Failed | Ended
+)
 
 
 @dataclass(frozen=True, slots=True)

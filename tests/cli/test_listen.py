@@ -7,10 +7,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from earwitness.audio import decode
 from earwitness.cli import app
 from earwitness.cli.captions import Screen
 from earwitness.events import Failed, Final, Gap, Partial, Revised, Settled
 from earwitness.types import Segment, Suppressed
+from support import sounds
 
 
 def test_the_sample_is_captioned_with_its_two_speakers(sample: Path) -> None:
@@ -72,3 +74,15 @@ def test_a_correction_of_printed_text_is_told() -> None:
         screen.show(Revised(1, 1, "speaker", Segment(0.0, 1.0, "One.", speaker="S1")), 0.0, 1.5)
         screen.show(Revised(1, 2, "speaker", Segment(0.0, 1.0, "One.", speaker="S2")), 0.0, 9.0)
     assert shown(console).splitlines() == ["00:00  S1  One.", "00:00  that was S2"]
+
+
+def test_a_person_known_here_is_named_and_a_stranger_is_not(sample: Path, tmp_path: Path) -> None:
+    sound = decode.decode(sample).samples
+    clip = tmp_path / "nell.wav"
+    clip.write_bytes(sounds.wav(sound[round(4.8 * 16_000) : round(8.2 * 16_000)]))
+    cli = CliRunner()
+    assert cli.invoke(app, ["speakers", "enrol", "Nell", str(clip)]).exit_code == 0
+    told = cli.invoke(app, ["listen", str(sample), "--fast", "--speakers"])
+    assert told.exit_code == 0, told.output
+    assert "S1 is Nell" in told.output
+    assert "S2 is" not in told.output

@@ -13,6 +13,7 @@ from earwitness.archive.person import Voiceprint
 from earwitness.audio.decode import Report
 from earwitness.config import Settings
 from earwitness.errors import BadInput, EmptyAudio, EngineFailed, Missing, Unsupported
+from earwitness.export import labels
 from earwitness.gathering import Gathering, Progress, Stop
 from earwitness.kit import Kit
 from earwitness.parts import Crowd, Diarizer
@@ -307,3 +308,11 @@ def test_a_person_who_is_deleted_while_a_run_goes_on_is_not_named(own: Hearer) -
     assert forgotten
     assert [(s.id, s.name) for s in found.speakers] == [("S1", None), ("S2", "Anna")]
     assert "Bert" not in repr(found)
+
+
+def test_twenty_speakers_in_a_row_are_all_told(own: Hearer) -> None:
+    voices = [sounds.tone(1, 100.0 * step, peak=0.9) for step in range(2, 22)]
+    found = batch.run(sounds.wav(np.concatenate([np.append(v, sounds.silence(1)) for v in voices])), WHO, own)
+    assert [s.id for s in found.speakers] == [f"S{n}" for n in range(1, 21)]
+    assert [s.speaker for s in found.segments] == [f"S{n}" for n in range(1, 21)]
+    assert len(set(labels.names(found).values())) == 20

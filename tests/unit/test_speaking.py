@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from earwitness.errors import EngineFailed
-from earwitness.events import Failed, Final, Revised
+from earwitness.events import Failed, Final, Named, Revised
 from earwitness.live.speaking import MOST_WAITING, Speaking
 from earwitness.parts import Crowd, Voiced
-from earwitness.types import Audio, Segment, Word
+from earwitness.types import Audio, Segment, Speaker, Word
 
 R = TypeVar("R")
 
@@ -129,3 +129,23 @@ def test_voices_that_can_not_be_heard_in_time_stay_without_a_name(pool: ThreadPo
     held.result()
     pool.submit(lambda: None).result()
     assert len(speaking.collect()) == MOST_WAITING
+
+
+def test_people_are_named_once_there_is_enough_of_their_voice_and_forgotten_ones_are_not() -> None:
+    people = {"S1": "Anna"}
+
+    def recognise(speakers: tuple[Speaker, ...]) -> tuple[Speaker, ...]:
+        assert all(np.linalg.norm(s.voice) == pytest.approx(1) for s in speakers)
+        return tuple(replace(s, name=people.get(s.id), person=people.get(s.id)) for s in speakers)
+
+    speaking = Speaking(Listener(), Crowd(), Now(), recognise=recognise)
+    speaking.hear(1, said(0.9), [final(1, 1)])
+    (_, named) = speaking.collect()
+    assert isinstance(named, Named)
+    assert (named.speaker.id, named.speaker.name, named.speaker.voice) == ("S1", "Anna", ())
+    speaking.hear(2, said(0.9), [final(2, 2)])
+    assert not [e for e in speaking.collect() if isinstance(e, Named)]
+    people.clear()
+    speaking.hear(3, said(0.9), [final(3, 3)])
+    (gone,) = [e for e in speaking.collect() if isinstance(e, Named)]
+    assert (gone.speaker.name, gone.speaker.person) == (None, None)

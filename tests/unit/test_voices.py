@@ -45,6 +45,13 @@ def test_as_many_speakers_as_there_are(people: int) -> None:
     assert nearest(found) == list(range(people))
 
 
+def test_twenty_speakers_are_twenty() -> None:
+    crowd = CHANCE.normal(size=(20, 256)).astype(np.float32)
+    voices = crowd[[n % 20 for n in range(200)]] + 0.5 * CHANCE.normal(size=(200, 256)).astype(np.float32)
+    found = clusters.speakers(voices.astype(np.float32), np.full(200, 2.0), Crowd(), PIECES)
+    assert sorted(clusters.alike(found, crowd).argmax(1).tolist()) == list(range(20))
+
+
 @pytest.mark.parametrize(
     ("crowd", "count"), [(Crowd(count=2), 2), (Crowd(count=5), 3), (Crowd(most=2), 2), (Crowd(least=4), 3)]
 )

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from earwitness.audio import timebase
 from earwitness.cli.speaking import COLOURS
-from earwitness.events import Event, Failed, Final, Gap, Partial, Revised, Settled
+from earwitness.events import Event, Failed, Final, Gap, Named, Partial, Revised, Settled
 from earwitness.types import Segment
 
 HELD_S = 3.0
@@ -25,7 +25,8 @@ class Screen:
         self._console, self._speakers = console, speakers
         self._held = dict[int, tuple[Segment, float]]()
         """By id: final text that is not printed yet, and since when."""
-        self._draft, self._now_s = Text(), 0.0
+        self._names = dict[str, str]()
+        self._draft = Text()
         self._live = Live(console=console, refresh_per_second=8, transient=True, auto_refresh=False)
 
     def __enter__(self) -> Self:
@@ -41,7 +42,6 @@ class Screen:
 
     def show(self, event: Event, lag_s: float, now_s: float) -> None:
         """One event, `now_s` seconds into the sound, with the lag of the text."""
-        self._now_s = now_s
         if isinstance(event, Partial):
             self._draft = Text.assemble((event.stable, ""), (f" {event.draft}" if event.draft else "", "dim"))
         elif isinstance(event, Settled):
@@ -52,6 +52,11 @@ class Screen:
             self._held[event.id] = event.segment, time.monotonic()
         elif isinstance(event, Revised):
             self._named(event)
+        elif isinstance(event, Named):
+            ident, name = event.speaker.id, event.speaker.name or event.speaker.id
+            if self._names.get(ident, ident) != name:
+                self._console.print(f"[dim]{ident} is {escape(name)}[/]")
+            self._names[ident] = name
         elif isinstance(event, Gap):
             length_s = event.end_s - event.start_s
             self._console.print(f"[yellow]{_clock(event.start_s)}  {length_s:.1f} s were not heard: {event.reason}[/]")
@@ -81,7 +86,7 @@ class Screen:
     def _line(self, segment: Segment) -> Text:
         who = segment.speaker
         number = int(who[1:]) - 1 if who and who[1:].isdigit() else 0
-        name = (f"{who}  ", f"bold {COLOURS[number % len(COLOURS)]}") if who else ("", "")
+        name = (f"{self._names.get(who, who)}  ", f"bold {COLOURS[number % len(COLOURS)]}") if who else ("", "")
         return Text.assemble((f"{_clock(segment.start_s)}  ", "dim"), name, segment.text)
 
 

@@ -6,9 +6,10 @@ Closing what was opened gives the seat back. Knows no socket.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from earwitness.engines import honour
-from earwitness.errors import Unsupported
+from earwitness.errors import StorageFailed, Unsupported
 from earwitness.kit import Kit
 from earwitness.live.session import Session
 from earwitness.live.speaking import Speaking
@@ -16,7 +17,7 @@ from earwitness.models.lane import Urgency
 from earwitness.parts import Ear
 from earwitness.stages import align
 from earwitness.stages.recipe import CHANNELS, Recipe, live
-from earwitness.types import Plan
+from earwitness.types import Plan, Speaker
 
 
 @contextmanager
@@ -49,4 +50,21 @@ def _speaking(recipe: Recipe, kit: Kit, held: ExitStack, wake: Callable[[], None
         raise Unsupported(f"{how.part} can't follow a live session", remedy="Leave the diarizer out: auto can.")
     pool = held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="voices"))
     held.callback(pool.shutdown, wait=False, cancel_futures=True)
-    return Speaking(ear, how.crowd, pool, wake)
+    return Speaking(ear, how.crowd, pool, wake, partial(_recognised, kit, ear.embeds) if how.people else _as_they_are)
+
+
+def _as_they_are(speakers: tuple[Speaker, ...]) -> tuple[Speaker, ...]:
+    return speakers
+
+
+def _recognised(kit: Kit, model: str, speakers: tuple[Speaker, ...]) -> tuple[Speaker, ...]:
+    """The speakers with the names of the people they are; nobody is named where the people can't be read."""
+    try:
+        people = kit.people()
+    except StorageFailed:
+        return speakers
+    if not people:
+        return speakers
+    from earwitness.archive.naming import recognised
+
+    return recognised(speakers, people, model)

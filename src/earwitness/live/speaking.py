@@ -9,11 +9,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 
+import numpy as np
+
 from earwitness.errors import EarwitnessError
-from earwitness.events import Event, Failed, Final, Revised
+from earwitness.events import Event, Failed, Final, Named, Revised
 from earwitness.parts import Crowd, Ear, Voiced
 from earwitness.stages import who
-from earwitness.types import Audio, Segment
+from earwitness.types import Audio, Segment, Speaker
+
+Recognise = Callable[[tuple[Speaker, ...]], tuple[Speaker, ...]]
+
+LEAST_NAMED_S = 2.0
+"""Speech that a name must rest on."""
 
 MOST_WAITING = 20
 """Utterances whose voices wait to be heard; those beyond stay without a label."""
@@ -22,8 +29,17 @@ MOST_WAITING = 20
 class Speaking:
     """The speakers of one session. Not safe for threads; `wake` is called from those of the `pool`."""
 
-    def __init__(self, ear: Ear, crowd: Crowd, pool: Executor, wake: Callable[[], None] = lambda: None) -> None:
-        self._ear, self._crowd, self._pool, self._wake = ear, crowd, pool, wake
+    def __init__(
+        self,
+        ear: Ear,
+        crowd: Crowd,
+        pool: Executor,
+        wake: Callable[[], None] = lambda: None,
+        recognise: Recognise = lambda speakers: speakers,
+    ) -> None:
+        """`recognise` gives speakers the names of the people they are."""
+        self._ear, self._crowd, self._pool, self._wake, self._recognise = ear, crowd, pool, wake, recognise
+        self._named = dict[str, Speaker]()
         self._voices = who.Voices()
         self._waiting = deque[tuple[int, Future[Voiced | None]]]()
         self._told = OrderedDict[int, dict[int, tuple[Segment, int]]]()
@@ -56,13 +72,26 @@ class Speaking:
                 told.append(Failed(error.code, f"nobody is named here: {error.message}", error.remedy))
                 continue
             self._voices, label, corrections = who.label(self._voices, str(utterance), voiced, self._ear, self._crowd)
-            told += [*self._revised(utterance, label), *self._corrected(corrections)]
+            told += [*self._revised(utterance, label), *self._corrected(corrections), *self._who_they_are()]
         return told
 
     def end(self) -> list[Event]:
         """All voices sorted once more, when none is waited for."""
         self._voices, corrections = who.sort(self._voices, self._ear, self._crowd)
-        return self._corrected(corrections)
+        return [*self._corrected(corrections), *self._who_they_are()]
+
+    def _who_they_are(self) -> list[Event]:
+        """The names that changed since they were told."""
+        heard = {label: mean for label, mean in who.means(self._voices).items() if mean.speech_s >= LEAST_NAMED_S}
+        rows = {label: mean.voice / max(float(np.linalg.norm(mean.voice)), 1e-9) for label, mean in heard.items()}
+        speakers = (Speaker(i, round(heard[i].speech_s, 3), voice=tuple(row.tolist())) for i, row in rows.items())
+        told = list[Event]()
+        for speaker in self._recognise(tuple(speakers)):
+            now, before = replace(speaker, voice=()), self._named.get(speaker.id, Speaker(speaker.id))
+            if (now.name, now.person) != (before.name, before.person):
+                told.append(Named(now))
+            self._named[now.id] = now
+        return told
 
     def _corrected(self, corrections: Sequence[who.Correction]) -> list[Event]:
         return [e for c in corrections for e in self._revised(int(c.utterance), c.after)]

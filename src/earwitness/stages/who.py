@@ -107,6 +107,17 @@ def sort(voices: Voices, ear: Ear, crowd: Crowd = Crowd()) -> tuple[Voices, tupl
     return replace(voices, kept=tuple(kept), labels=labels, fresh=0), tuple(corrections)
 
 
+def means(voices: Voices) -> dict[str, Voiced]:
+    """The mean voice of each label that is in use, and the seconds of speech it rests on."""
+    found = dict[str, Voiced]()
+    for one in (*voices.past, *voices.kept):
+        before = found.get(one.label)
+        speech_s = one.voiced.speech_s + (before.speech_s if before else 0.0)
+        total = one.voiced.speech_s * one.voiced.voice + (before.speech_s * before.voice if before else 0.0)
+        found[one.label] = Voiced((total / speech_s).astype(np.float32), speech_s)
+    return found
+
+
 def _named(
     groups: NDArray[np.int64], seconds: NDArray[np.float64], everyone: Sequence[Uttered], labels: int
 ) -> tuple[dict[int, str], int]:
@@ -127,10 +138,7 @@ def _named(
 
 def _nearest(voices: Voices, voiced: Voiced) -> tuple[str | None, float]:
     """The label whose mean voice is nearest, and how near."""
-    sums = dict[str, NDArray[np.float32]]()
-    for one in (*voices.past, *voices.kept):
-        sums[one.label] = sums.get(one.label, np.float32(0)) + one.voiced.speech_s * one.voiced.voice
-    near = {name: float(_unit(total) @ _unit(voiced.voice)) for name, total in sums.items()}
+    near = {name: float(_unit(mean.voice) @ _unit(voiced.voice)) for name, mean in means(voices).items()}
     best = max(near, key=near.__getitem__, default=None)
     return best, near[best] if best is not None else -1.0
 
