@@ -52,8 +52,8 @@ class Diarizers:
     def get(self, name: str = AUTO) -> Diarizer:
         """The diarizer of that name; several with commas, or `ensemble` for all that can be used, vote.
 
-        Raises BadInput for a part that does something else or is named twice, Missing for one that is not here, and
-        EngineFailed.
+        Raises BadInput for a part that does something else, is named twice or not known, Missing for one that can't be
+        used here, and EngineFailed.
         """
         names = [n.strip() for n in name.split(",")]
         if len(set(names)) < len(names) or not all(names):
@@ -119,7 +119,7 @@ class Diarizers:
                 why = other.why_not or "it has no model in phenome/diarization of the model directory"
                 raise Missing(f"speakers can't be told apart by {name}: {why}")
             known = ", ".join(f.name for f in self.all())
-            raise Missing(f"there is no diarizer {name[:80]!r}; there are: {known}", remedy=REMEDY)
+            raise BadInput(f"there is no diarizer {name[:80]!r}; there are: {known}", remedy=REMEDY, param="diarizer")
         if found.spec is None or found.why_not:
             raise Missing(f"speakers can't be told apart by {name}: {found.why_not}")
         try:

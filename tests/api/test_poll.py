@@ -42,7 +42,7 @@ def test_one_that_is_not_here_is_told_and_the_others_vote(http: httpx.Client, sa
     found = ask(http, sample.read_bytes(), "community", "nowhere").json()
     assert [said["name"] for said in found["diarizers"]] == ["community"]
     (failed,) = found["failed"]
-    assert (failed["name"], failed["code"]) == ("nowhere", "missing_package")
+    assert (failed["name"], failed["code"]) == ("nowhere", "bad_input")
     assert "there is no diarizer" in failed["message"]
     assert "doctor" in failed["remedy"]
     assert [n["code"] for n in found["notices"]] == ["diarizer_left_out"]
@@ -51,7 +51,7 @@ def test_one_that_is_not_here_is_told_and_the_others_vote(http: httpx.Client, sa
 @pytest.mark.parametrize(
     ("names", "fields", "status", "part"),
     [
-        (("nowhere",), {}, 501, "here is no diarizer"),
+        (("nowhere",), {}, 400, "here is no diarizer"),
         (("community", "community"), {}, 400, "named twice"),
         (("pocketsphinx",), {}, 400, "its job is aligner"),
         ((), {"num_speakers": "2", "max_speakers": "3"}, 400, "exactly and as a range"),
@@ -82,4 +82,4 @@ def test_silence_has_no_speakers(http: httpx.Client) -> None:
         files={"file": ("a.wav", sounds.wav(sounds.tone(1.0)))},
         data={"diarizer": "community,nowhere"},
     )
-    assert (named.status_code, "no diarizer 'nowhere'" in named.text) == (501, True)
+    assert (named.status_code, "no diarizer 'nowhere'" in named.text) == (400, True)

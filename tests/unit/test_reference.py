@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from earwitness import reference
 from earwitness.audio import decode
+from earwitness.diarizers import Diarizers
 from earwitness.errors import BadInput, EmptyAudio, Missing, NotAudio
 from earwitness.kit import Kit
 from earwitness.parts import Diarizer, PartSpec
@@ -77,6 +78,7 @@ def test_a_voice_that_the_diarizer_can_not_tell_is_no_voice(kit: Kit, monkeypatc
 
 
 def test_without_a_part_that_tells_voices_apart_it_says_so(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kit, "parts", Plugins[PartSpec[Any]]("earwitness.nothing"))
+    none = Plugins[PartSpec[Any]]("earwitness.nothing")
+    monkeypatch.setattr(kit, "diarizers", Diarizers(none, kit.settings.models_folder))
     with pytest.raises(Missing, match="speakers can't be told apart"):
         reference.voiceprint(CLIP, kit)

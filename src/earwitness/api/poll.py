@@ -135,9 +135,9 @@ def chosen(home: House, names: tuple[str, ...]) -> Ensemble:
     for name in names:
         try:
             members[name] = home.kit.diarizer(name)
-        except BadInput:
-            raise
         except EarwitnessError as error:
+            if isinstance(error, BadInput) and error.param != "diarizer":  # a part that does something else
+                raise
             failed[name] = error
     if not members:
         raise next(iter(failed.values()))
