@@ -66,15 +66,8 @@ def run(source: bytes, recipe: Recipe, kit: Kit, folder: Path, dies_at: int | No
     return found
 
 
-RARELY = pytest.mark.xfail(strict=False, reason="on a busy machine turns differ at times; the cause is not found")
-CASES = [
-    pytest.param(name, remembers, marks=RARELY if remembers and name == "speakers" else ())
-    for name in RECIPES
-    for remembers in (True, False)
-]
-
-
-@pytest.mark.parametrize(("name", "remembers"), CASES)
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("remembers", [True, False])
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 999), deaths=st.lists(st.integers(0, 7), min_size=1, max_size=3))
 def test_interruptions_leave_no_trace(
@@ -90,3 +83,13 @@ def test_interruptions_leave_no_trace(
             assert run(source, recipe, own, tmp_path, dies_at) == whole
     assert run(source, recipe, own, tmp_path) == whole
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_dies_again_and_again_at_its_end_hears_nothing_twice(own: Hearer, tmp_path: Path) -> None:
+    source, recipe, own.double.remembers = sounds.wav(sound(452)), RECIPES["speakers"], True
+    steps = list[object]()
+    whole = batch.run(source, recipe, own, on_progress=steps.append)
+    for dies_at in (len(steps) - 1, 0, 0):
+        with pytest.raises(Killed):
+            run(source, recipe, own, tmp_path, dies_at)
+    assert run(source, recipe, own, tmp_path) == whole

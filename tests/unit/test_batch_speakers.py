@@ -29,9 +29,9 @@ BY_CHANNEL = Recipe(model="fake", diarizing=Diarizing(CHANNELS))
 
 
 @pytest.fixture
-def own(settings: Settings) -> Iterator[Hearer]:
-    """A kit with the fake engine, a detector of loudness, and the double for a diarizer."""
-    with hearer(settings.model_copy(update={"workers": 1})) as made:
+def own(settings: Settings, tmp_path: Path) -> Iterator[Hearer]:
+    """A kit with the fake engine, a detector of loudness, and the double for a diarizer; it knows nobody yet."""
+    with hearer(settings.model_copy(update={"workers": 1, "home": tmp_path})) as made:
         yield made
 
 
@@ -287,7 +287,7 @@ def test_a_part_that_tells_no_speakers_apart_is_refused(settings: Settings) -> N
     with Kit(settings) as kit:
         with pytest.raises(BadInput, match="vad"):
             kit.diarizer("silero")
-        with pytest.raises(Missing, match="nobody"):
+        with pytest.raises(BadInput, match="nobody"):
             kit.diarizer("nobody")
 
 

@@ -97,7 +97,7 @@ class Keeping(Hearing, Protocol):
 
     @property
     def wants(self) -> int:
-        """Position of the first sample that one which took all that was kept must hear again."""
+        """Position of the first sample that one which took all that was kept must hear again; asked after `hear`."""
         ...
 
     def keep(self) -> Arrays:

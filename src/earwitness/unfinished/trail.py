@@ -60,6 +60,7 @@ class Trail:
         self._cells: Arrays = {}
         self._draft: _Draft | None = None
         self._found = self._through = 0
+        self._fresh = False
         self._segments = self._suppressed = 0
         self._last_s = book.now() if book else 0.0
         if book is not None:
@@ -96,6 +97,7 @@ class Trail:
     def passed(self, state: Heard, found: int) -> None:
         """A block is heard, and so many stretches came of it."""
         self._found += found
+        self._fresh = True
         if self._due():
             fold, cells = pages.folded(state)
             position = fold.origin + fold.first * self._vad.frame + len(state.kept)
@@ -104,6 +106,7 @@ class Trail:
 
     def heard(self, position: int) -> None:
         """A block is heard that nobody looks for speech in."""
+        self._fresh = True
         if self._due():
             self._draft = self._drafted(position, Page(), {})
             self._write_if_through()
@@ -117,7 +120,7 @@ class Trail:
     def ended(self) -> None:
         """The recording is heard and recognised to its end."""
         self._gathered.done_s = self._gathered.end_s
-        if self._book and (self._book.begun or self._due()):
+        if self._book and self._fresh and (self._book.begun or self._due()):  # else an earlier run wrote it
             end = timebase.samples(self._gathered.end_s)
             self._draft = self._drafted(end, Page(), {})
             self._write_if_through()
