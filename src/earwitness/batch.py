@@ -22,7 +22,7 @@ from earwitness.parts import Crowd, Hearing
 from earwitness.stages import align, enhance, speech
 from earwitness.stages.attribute import alike, by_channel
 from earwitness.stages.recipe import CHANNELS, OFF, Diarizing, Recipe
-from earwitness.stages.recognise import edges_s, recognise
+from earwitness.stages.recognise import fitting, recognise
 from earwitness.types import Ask, Audio, Can, Segment, Transcript
 from earwitness.unfinished.checkpoint import Checkpoint
 from earwitness.unfinished.trail import Trail, follow
@@ -72,7 +72,7 @@ def run(
         ask = _asked(gathered, lane.can, kit)
         trail = follow(None if enhancers else checkpoint, gathered, hearing, kit)
         blocks = enhance.through(_overheard(_ahead(source, gathered, trail, stop), hearing), enhancers)
-        cut = _listening(recipe, lane.can)
+        cut = fitting(recipe.listening, lane.can)
         stretches = speech.stretches(blocks, kit.vad, cut, state=trail.state, passed=trail.passed)
         _tell(gathered.segments, early)
         for found in recognise(stretches, seat.submit, ask, lane.can, recipe.guarding, credit=trail.credit):
@@ -104,10 +104,8 @@ def _show(gathered: Gathering, started: float, on_progress: Callable[[Progress],
 
 def _asked(gathered: Gathering, can: Can, kit: Kit) -> Ask:
     """What is asked of the engine: what it can't do is left to parts, or noted as not honoured."""
-    recipe, aligners = gathered.recipe, kit.aligners()
-    wanted = align.for_speakers(recipe) if recipe.diarizing else recipe
-    ask = align.asked(wanted, can, aligners)
-    gathered.timer = align.timer(wanted, ask, can, aligners, kit.aligner)
+    wanted = align.for_speakers(gathered.recipe) if gathered.recipe.diarizing else gathered.recipe
+    ask, gathered.timer = align.shared(wanted, can, kit.aligners(), kit.aligner)
     ask, gathered.not_honoured = honour(ask, can)
     if ask.word_times and gathered.plan:
         gathered.methods["words"] = gathered.plan.engine
@@ -213,12 +211,6 @@ def _put_together(gathered: Gathering, parts: Sequence[Gathering], *, complete: 
     gathered.segments, found = by_channel(kept)
     gathered.suppressed = tuple(sorted((s for p in parts for s in p.suppressed), key=lambda s: s.start_s))
     gathered.name(found)
-
-
-def _listening(recipe: Recipe, can: Can) -> speech.Listening:
-    """How speech is cut, so that a stretch fits into the engine's longest clip."""
-    room_s = can.max_clip_s - edges_s(recipe.listening.margin_s)
-    return replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
 
 
 def _ahead(source: Source, gathered: Gathering, trail: Trail, stop: Stop | None) -> Iterator[Audio]:

@@ -64,6 +64,14 @@ class Settings(BaseSettings):
     """Largest upload in megabytes."""
     seats: Annotated[int, Field(ge=1)] = 32
     """Recordings in work at once; more are told to come back."""
+    live_sessions: Annotated[int, Field(ge=0)] = 32
+    """Live sessions at once; fewer where the machine can't follow more, and the next is told when to come back."""
+    live_idle_s: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds without sound after which a live session is ended."""
+    live_keep_s: Annotated[float, Field(ge=0)] = 300.0
+    """Seconds for which a live session waits for a client that vanished."""
+    live_longest_h: Annotated[float, Field(gt=0)] = 25.0
+    """Hours after which a live session is ended."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Engine workers; 0 takes as many as the power profile gives."""
     power: Literal["auto", "performance", "balanced", "power_saver"] = "auto"
@@ -147,6 +155,11 @@ class Settings(BaseSettings):
     def unfinished(self) -> Path:
         """Folder of what long work keeps on its way."""
         return self.home / "unfinished"
+
+    @property
+    def sessions(self) -> Path:
+        """Folder of the journals of live sessions."""
+        return self.home / "sessions"
 
     @property
     def scratch(self) -> Path:

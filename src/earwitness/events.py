@@ -8,7 +8,7 @@ The promise: the text and times of a `Final` never change. What is learned later
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from earwitness.types import Segment, Speaker, Suppressed
+from earwitness.types import Notice, Segment, Speaker, Suppressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,13 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """Something to know of the session that costs nothing: what was not honoured, what fell back, what is not known."""
+
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """Sound that was not listened to, and why: `overload`, `engine_failed`, `lost`, `disk_full`."""
 
@@ -114,7 +121,7 @@ class Ended:
 
 
 Event: TypeAlias = (
-    SpeechStarted | Partial | SpeechEnded | Final | Settled | Revised | Named | Gap | Flushed | Failed | Ended
+    SpeechStarted | Partial | SpeechEnded | Final | Settled | Revised | Named | Noted | Gap | Flushed | Failed | Ended
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from earwitness.__about__ import __version__
 from earwitness.audio import timebase
 from earwitness.audio.decode import Report
-from earwitness.errors import ForeignSpeech, StorageFailed
+from earwitness.errors import ForeignSpeech
 from earwitness.kit import Kit
 from earwitness.parts import Enhancer, Hearing
 from earwitness.stages.align import Timer
@@ -106,7 +106,7 @@ class Gathering:
                 source=self.report.info,
                 not_honoured=self.not_honoured,
                 notices=(
-                    *_fallen(self.plan),
+                    *fallen(self.plan),
                     *self.report.notices,
                     *_notices(self.suppressed),
                     *self._about_speakers(),
@@ -151,7 +151,9 @@ class Gathering:
         how = self.recipe.diarizing or Diarizing()
         found = replace(found, notices=(*kit.diarizers.about(how.part), *found.notices)) if kit else found
         found = name_known(found, how.known) if how.known else found
-        found = _recognised(found, kit, how.part) if kit and how.people else found
+        if kit and how.people:
+            speakers, noticed = kit.recognised(found.speakers, kit.diarizer(how.part).embeds)
+            found = replace(found, speakers=speakers, notices=(*found.notices, *noticed))
         kept = found.speakers if how.voices else tuple(replace(s, voice=()) for s in found.speakers)
         self.diarization = replace(found, speakers=kept)
         return self.diarization
@@ -193,25 +195,6 @@ def refuse_foreign(gathered: Gathering) -> None:
         )
 
 
-def _recognised(found: Diarization, kit: Kit, part: str) -> Diarization:
-    """The speakers with the names of the people they are, as far as those are known here."""
-    try:
-        people = kit.people()
-    except StorageFailed as error:
-        return replace(found, notices=(*found.notices, Notice("people_not_known", error.message)))
-    if not people:
-        return found
-    from earwitness.archive.naming import recognised
-
-    model = kit.diarizer(part).embeds
-    if not any(voice.print.model == model for person in people for voice in person.voices):
-        said = (
-            f"the voices that are known here were learned with another model than {model or 'none'}, so nobody is named"
-        )
-        return replace(found, notices=(*found.notices, Notice("people_not_compared", said)))
-    return replace(found, speakers=recognised(found.speakers, people, model))
-
-
 def _language(segments: Sequence[Segment]) -> str | None:
     """The language of most of the speech; a guess counts by how likely it was. None where no segment names one."""
     heard_s = dict[str, float]()
@@ -222,7 +205,7 @@ def _language(segments: Sequence[Segment]) -> str | None:
     return max(heard_s, key=lambda code: heard_s[code], default=None)
 
 
-def _fallen(plan: Plan | None) -> tuple[Notice, ...]:
+def fallen(plan: Plan | None) -> tuple[Notice, ...]:
     """One notice for each Plan that was preferred and could not be loaded."""
     return tuple(Notice("engine_fell_back", why) for why in plan.fell_from) if plan else ()
 

@@ -22,6 +22,7 @@ from earwitness.errors import (
     EarwitnessError,
     EngineFailed,
     Missing,
+    StorageFailed,
     TooLittleMemory,
     UnknownModel,
     Unsupported,
@@ -39,7 +40,7 @@ from earwitness.parts import Aligner, Diarizer, Foldered, PartSpec, Vad
 from earwitness.plugins import ENGINES, PARTS, Found, Plugins
 from earwitness.stages.recipe import AUTO, Enhancing, Recipe, settled
 from earwitness.switched import Switched
-from earwitness.types import Can, Machine, Plan
+from earwitness.types import Can, Machine, Notice, Plan, Speaker
 
 if TYPE_CHECKING:
     from earwitness.archive.person import Person
@@ -186,6 +187,21 @@ class Kit:
             return kept.all()
         finally:
             kept.close()
+
+    def recognised(self, speakers: tuple[Speaker, ...], model: str) -> tuple[tuple[Speaker, ...], tuple[Notice, ...]]:
+        """Speakers whose voices that model embedded, with the names of the people they are, and why some have none."""
+        try:
+            people = self.people()
+        except StorageFailed as error:
+            return speakers, (Notice("people_not_known", error.message),)
+        if not people:
+            return speakers, ()
+        from earwitness.archive.naming import recognised
+
+        if any(voice.print.model == model for person in people for voice in person.voices):
+            return recognised(speakers, people, model), ()
+        told = f"the voices known here were learned with another model than {model or 'none'}, so nobody is named"
+        return speakers, (Notice("people_not_compared", told),)
 
     def aligners(self) -> dict[str, tuple[str, ...]]:
         """The languages of each aligner that can be used here, by name, the preferred one first."""

@@ -61,6 +61,18 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.live_ended = Counter("earwitness_live_ended", "Live sessions that ended", ["how"], registry=self.registry)
+        self.live_seconds = Counter("earwitness_live_seconds", "Seconds of live sessions", registry=self.registry)
+
+    def session_ended(self, how: str, after_s: float) -> None:
+        """A live session is over."""
+        self.live_ended.labels(how).inc()
+        self.live_seconds.inc(after_s)
+
+    def watch_lags(self, lags: Callable[[], dict[str, float]]) -> None:
+        """Add the lag of each live session, read at each scrape."""
+        self.registry.register(_Lags(lags))
+
     def watch(self, gauges: Gauges) -> None:
         """Add gauges that are read at each scrape."""
         self.registry.register(_Watched(gauges))
@@ -78,6 +90,19 @@ class _Watched(Collector):
     def collect(self) -> Iterable[Metric]:
         for name, (about, value) in self._gauges().items():
             yield GaugeMetricFamily(name, about, value=value)
+
+
+class _Lags(Collector):
+    def __init__(self, lags: Callable[[], dict[str, float]]) -> None:
+        self._lags = lags
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        about = "Seconds that the oldest utterance without text has waited"
+        found = GaugeMetricFamily("earwitness_live_lag_seconds", about, labels=["session"])
+        for ident, lag_s in self._lags().items():
+            found.add_metric([ident[:8]], lag_s)  # not the whole id: with it, anybody could join
+        yield found
 
 
 def logger(level: str, style: str) -> structlog.typing.FilteringBoundLogger:

@@ -12,7 +12,7 @@ from earwitness.archive.people import People
 from earwitness.archive.person import Voiceprint
 from earwitness.audio.decode import Report
 from earwitness.config import Settings
-from earwitness.errors import BadInput, EmptyAudio, EngineFailed, Missing, Unsupported
+from earwitness.errors import BadInput, EmptyAudio, EngineFailed, Unsupported
 from earwitness.export import labels
 from earwitness.gathering import Gathering, Progress, Stop
 from earwitness.kit import Kit

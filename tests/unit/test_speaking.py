@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from earwitness.errors import EngineFailed
-from earwitness.events import Failed, Final, Named, Revised
+from earwitness.events import Failed, Final, Named, Noted, Revised
 from earwitness.live.speaking import MOST_WAITING, Speaking
 from earwitness.parts import Crowd, Voiced
-from earwitness.types import Audio, Segment, Speaker, Word
+from earwitness.types import Audio, Notice, Segment, Speaker, Word
 
 R = TypeVar("R")
 
@@ -134,9 +134,10 @@ def test_voices_that_can_not_be_heard_in_time_stay_without_a_name(pool: ThreadPo
 def test_people_are_named_once_there_is_enough_of_their_voice_and_forgotten_ones_are_not() -> None:
     people = {"S1": "Anna"}
 
-    def recognise(speakers: tuple[Speaker, ...]) -> tuple[Speaker, ...]:
+    def recognise(speakers: tuple[Speaker, ...]) -> tuple[tuple[Speaker, ...], tuple[Notice, ...]]:
         assert all(np.linalg.norm(s.voice) == pytest.approx(1) for s in speakers)
-        return tuple(replace(s, name=people.get(s.id), person=people.get(s.id)) for s in speakers)
+        named = (replace(s, name=people.get(s.id), person=people.get(s.id)) for s in speakers)
+        return tuple(named), (() if people else (Notice("people_not_known", "nobody"),))
 
     speaking = Speaking(Listener(), Crowd(), Now(), recognise=recognise)
     speaking.hear(1, said(0.9), [final(1, 1)])
@@ -147,5 +148,10 @@ def test_people_are_named_once_there_is_enough_of_their_voice_and_forgotten_ones
     assert not [e for e in speaking.collect() if isinstance(e, Named)]
     people.clear()
     speaking.hear(3, said(0.9), [final(3, 3)])
-    (gone,) = [e for e in speaking.collect() if isinstance(e, Named)]
+    told = speaking.collect()
+    (gone,) = [e for e in told if isinstance(e, Named)]
+    assert [e.notice.code for e in told if isinstance(e, Noted)] == ["people_not_known"]
     assert (gone.speaker.name, gone.speaker.person) == (None, None)
+    speaking.hear(4, said(0.9), [final(4, 4)])
+    noticed = [e.notice.code for e in [*speaking.collect(), *speaking.end()] if isinstance(e, Noted)]
+    assert noticed == []

@@ -77,8 +77,7 @@ def wishes(upload: Upload) -> tuple[str, Recipe]:
         raise BadInput("the form has no field 'text' with words in it", param="text")
     ask = Ask(language=language_code(form.one("language")) or "en")
     recipe = Recipe(model=form.one("model") or "default", ask=ask, aligner=form.one("aligner") or "auto")
-    if left := form.left_over():
-        raise BadInput(f"this form has no field {left[0]!r}", param=left[0])
+    form.all_known()
     return text, recipe
 
 

@@ -18,6 +18,8 @@ from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
 from earwitness.api.house import House
+from earwitness.api.live import ws
+from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.archive.people import People
 from earwitness.config import Settings, ensure_folder
@@ -38,19 +40,21 @@ OpenAI's; `/inference` is whisper.cpp's. Where a key is set, send it as `Authori
 
 def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     """The application. It owns the kit, made here unless one is given, and closes it when the server stops."""
-    kit = kit or Kit(settings, warm=True)
+    kit, metrics = kit or Kit(settings, warm=True), telemetry.Metrics()
     house = House(
         settings=settings,
         kit=kit,
         works=Works(settings.seats),
-        metrics=telemetry.Metrics(),
+        metrics=metrics,
         log=telemetry.logger(settings.log_level, settings.log_format),
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
         people=People(settings.archive),
+        sessions=Sessions(kit, settings, count=metrics.session_ended),
     )
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
+    house.metrics.watch_lags(house.sessions.lags)
     app = FastAPIOffline(
         title="Earwitness",
         version=__version__,
@@ -67,6 +71,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         alignment,
         poll,
         speakers,
+        ws,
         native,
     ):  # native's /transcribe/{model} takes what is left
         app.include_router(door.router)
@@ -83,12 +88,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
     tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure)]
+    tasks.append(asyncio.create_task(house.sessions.look()))
     if house.uses.notice:
         house.log.warning("begun anew", why=house.uses.notice)
     house.log.info("started", version=__version__, cores=house.kit.machine.cores, home=str(house.settings.home))
     try:
         yield
     finally:
+        await house.sessions.drain()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -141,6 +148,8 @@ def _gauges(house: House) -> dict[str, tuple[str, float]]:
     return {
         "earwitness_running": ("Recordings in work", len(house.works)),
         "earwitness_places": ("Recordings that may be in work at once", house.settings.seats),
+        "earwitness_live_sessions": ("Live sessions", len(house.sessions)),
+        "earwitness_live_sessions_limit": ("Live sessions that may be there at once", house.settings.live_sessions),
         "earwitness_waiting_clips": ("Clips waiting for an engine", sum(place.waiting for place in loaded)),
         "earwitness_loaded_models": ("Models in memory", len(loaded)),
         "earwitness_loaded_bytes": ("Memory that the loaded models take", sum(place.size for place in loaded)),

@@ -12,9 +12,11 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from earwitness.api.errors import answer
 from earwitness.api.house import House
@@ -25,6 +27,10 @@ OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/st
 
 DRAIN_S = 3.0
 """How long a refused upload is read to its end, so that the client sees the answer and not a broken pipe."""
+
+SCHEMES = {"bearer", "token"}
+KEY_PREFIXES = ("earwitness-key.", "openai-insecure-api-key.")
+"""Browsers can send a socket's key only as a subprotocol."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -63,6 +69,9 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -96,8 +105,35 @@ class Edge:
         finally:
             self._write_down(scope, ident, status, time.perf_counter() - began)
 
-    def _admit(self, path: str, headers: Mapping[str, str]) -> None:
-        """Raise Unauthorized for a stranger."""
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One socket: refused before it opens, or left to its door."""
+        headers, began = Headers(scope=scope), time.perf_counter()
+        try:
+            self._admit(scope["path"], headers, _socket_key(scope))
+            self._same_origin(headers)
+        except EarwitnessError as error:
+            await WebSocket(scope, receive, send).send_denial_response(answer(error, scope["path"]))
+            self._house.log.info("refused", path=scope["path"], code=error.code)
+            return
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._house.metrics.requests.labels("SOCKET", route, 101).inc()
+            self._house.log.info("socket", route=route, s=round(time.perf_counter() - began, 1))
+
+    def _same_origin(self, headers: Mapping[str, str]) -> None:
+        """Raise Unauthorized for a web page of another host, which browsers let open sockets to anywhere."""
+        origin = urlsplit(headers.get("origin", "")).hostname
+        host = urlsplit(f"//{headers.get('host', '')}").hostname
+        if origin is not None and self._house.settings.api_key is None and origin != host:
+            raise Unauthorized(
+                f"a web page of {origin[:100]!r} may not listen here",
+                remedy="Set EARWITNESS_API_KEY, and let the page send the key.",
+            )
+
+    def _admit(self, path: str, headers: Mapping[str, str], further: str = "") -> None:
+        """Raise Unauthorized for a stranger; `further` is a key that came by another way than the header."""
         settings = self._house.settings
         host = headers.get("host", "").lower()
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
@@ -110,8 +146,8 @@ class Edge:
         key = settings.api_key
         if key is None or any(path == p or path.startswith(f"{p}/") for p in OPEN):
             return
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        right = scheme.lower() == "bearer" and hmac.compare_digest(
+        scheme, _, given = headers.get("authorization", f"bearer {further}").partition(" ")
+        right = scheme.lower() in SCHEMES and hmac.compare_digest(
             given.strip().encode(), key.get_secret_value().encode()
         )
         if not right:
@@ -132,3 +168,12 @@ class Edge:
             status=status,
             ms=round(took_s * 1000),
         )
+
+
+def _socket_key(scope: Scope) -> str:
+    """The key among a socket's subprotocols: after a prefix, or after the word `token` or `bearer`."""
+    offered = [str(p) for p in scope.get("subprotocols", ())]
+    for prefix in KEY_PREFIXES:
+        if found := next((p.removeprefix(prefix) for p in offered if p.startswith(prefix)), ""):
+            return found
+    return offered[1] if len(offered) > 1 and offered[0].lower() in SCHEMES else ""

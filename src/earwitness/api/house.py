@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from fastapi import Request
+from fastapi import Request, WebSocket
 from structlog.typing import FilteringBoundLogger
 
 from earwitness import batch, gathering
 from earwitness.api.bridge import Run, Work, Works, in_thread
+from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.api.uploads import Upload, received, received_raw
 from earwitness.api.wishes import LONGEST_REFERENCE_S, Reference
@@ -43,6 +44,7 @@ class House:
     loads: Loads
     uses: Uses
     people: People
+    sessions: Sessions
     ready: bool = False
     why_not_ready: str = "the model is loading"
     started: float = field(default_factory=time.time)
@@ -191,6 +193,13 @@ class House:
 def of(request: Request) -> House:
     """The house a request came to."""
     house = request.app.state.house
+    assert isinstance(house, House)
+    return house
+
+
+def at(socket: WebSocket) -> House:
+    """The house that a socket came to."""
+    house = socket.app.state.house
     assert isinstance(house, House)
     return house
 

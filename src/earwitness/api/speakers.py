@@ -212,8 +212,7 @@ async def add(request: Request, ident: str) -> PersonCard:
 
 async def _voiceprint(request: Request, home: House, upload: Upload, form: Form) -> Voiceprint:
     """The voice in an upload whose fields were all read. Raises BadInput for others, and what `reference` raises."""
-    if left := form.left_over():
-        raise BadInput(f"this form has no field {left[0]!r}", param=left[0])
+    form.all_known()
     heard = partial(reference.voiceprint, upload.recording(), home.kit, "upload")
     return await house.while_there(request, in_thread(heard))
 

@@ -130,6 +130,11 @@ class Form:
         """Names of the fields nobody asked for."""
         return tuple(sorted(re.sub(r"[^\x21-\x7e]", "?", name)[:64] for name in self._fields))
 
+    def all_known(self) -> None:
+        """Raise BadInput where there is a field that nobody asked for."""
+        if left := self.left_over():
+            raise BadInput(f"this form has no field {left[0]!r}", param=left[0])
+
 
 def transcription(fields: Mapping[str, list[str]]) -> Wishes:
     """The wishes of `POST /v1/audio/transcriptions`. Raises BadInput."""

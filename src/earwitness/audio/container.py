@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import av
 import av.error
@@ -99,7 +99,7 @@ def opened(source: Source) -> Iterator[tuple[InputContainer, AudioStream, Source
         file.seek(0)
         container = _open(file, head)
         try:
-            track = _audio_stream(container)
+            track = audio_stream(container)
             yield container, track, _describe(container, track, _announced(file, head))
         finally:
             container.close()
@@ -177,8 +177,19 @@ def _open_path(path: Path) -> BinaryIO:
         raise NotFound(f"{str(path)!r} cannot be opened: {error}") from error
 
 
-def _open(file: BinaryIO, head: bytes) -> InputContainer:
-    options = {"format_whitelist": readable_formats(), "protocol_whitelist": "none"}
+class Reading(Protocol):
+    """What can only be read from its beginning to its end."""
+
+    def read(self, size: int) -> bytes: ...
+
+
+def opened_flow(flow: Reading, head: bytes) -> InputContainer:
+    """The container of a stream whose first bytes are `head`. Raises UnsafeSource and NotAudio."""
+    return _open(flow, head, {"probesize": "8192", "analyzeduration": "0", "fflags": "nobuffer"})
+
+
+def _open(file: BinaryIO | Reading, head: bytes, further: dict[str, str] | None = None) -> InputContainer:
+    options = {"format_whitelist": readable_formats(), "protocol_whitelist": "none", **(further or {})}
     try:
         return av.open(file, mode="r", container_options=options, io_open=_refuse, metadata_errors="replace")
     except UnsafeSource:
@@ -193,7 +204,8 @@ def _refuse(url: str, _flags: int, _options: dict[str, str]) -> BinaryIO:
     raise UnsafeSource(f"the recording asks for another file or address ({url[:80]!r}); that is never opened")
 
 
-def _audio_stream(container: InputContainer) -> AudioStream:
+def audio_stream(container: InputContainer) -> AudioStream:
+    """The best audio stream that can be decoded. Raises NoSoundTrack and NotAudio."""
     kind = container.format.long_name or container.format.name
     if not container.streams.audio:
         if container.streams.video:

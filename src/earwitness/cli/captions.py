@@ -11,7 +11,7 @@ from rich.text import Text
 
 from earwitness.audio import timebase
 from earwitness.cli.speaking import COLOURS
-from earwitness.events import Event, Failed, Final, Gap, Named, Partial, Revised, Settled
+from earwitness.events import Event, Failed, Final, Gap, Named, Noted, Partial, Revised, Settled
 from earwitness.types import Segment
 
 HELD_S = 3.0
@@ -57,6 +57,8 @@ class Screen:
             if self._names.get(ident, ident) != name:
                 self._console.print(f"[dim]{ident} is {escape(name)}[/]")
             self._names[ident] = name
+        elif isinstance(event, Noted):
+            self._console.print(f"[yellow]note[/] {escape(event.notice.message)}")
         elif isinstance(event, Gap):
             length_s = event.end_s - event.start_s
             self._console.print(f"[yellow]{_clock(event.start_s)}  {length_s:.1f} s were not heard: {event.reason}[/]")

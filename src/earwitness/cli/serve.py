@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from earwitness.config import Settings
 
 
+LARGEST_MESSAGE = 4 * 2**20
+"""Bytes of a socket's message: two minutes of sound at 16 kHz."""
+
+
 def serve(
     host: Annotated[
         str | None, typer.Option(help="Address to listen on; anything but loopback needs an API key.")
@@ -65,13 +69,29 @@ def listen(settings: "Settings") -> "socket.socket":
 
 
 def run(settings: "Settings", listener: "socket.socket") -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal comes; live sessions are told what was said before their sockets close."""
     import uvicorn
+    from typing_extensions import override
 
     from earwitness.api.app import create
 
     app = create(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False)
+
+    class Server(uvicorn.Server):
+        @override
+        async def shutdown(self, sockets: "list[socket.socket] | None" = None) -> None:
+            await app.state.house.sessions.drain()
+            await super().shutdown(sockets)
+
+    server = Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+            server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=LARGEST_MESSAGE,
+        )
     )
     server.run(sockets=[listener])

@@ -9,20 +9,28 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from earwitness.engines import honour
-from earwitness.errors import StorageFailed, Unsupported
+from earwitness.errors import Unsupported
+from earwitness.gathering import fallen
 from earwitness.kit import Kit
-from earwitness.live.session import Session
+from earwitness.live.session import Session, Since
 from earwitness.live.speaking import Speaking
 from earwitness.models.lane import Urgency
 from earwitness.parts import Ear
 from earwitness.stages import align
 from earwitness.stages.recipe import CHANNELS, Recipe, live
-from earwitness.types import Plan, Speaker
+from earwitness.types import Notice, Plan, Speaker
 
 
 @contextmanager
-def opened(recipe: Recipe, kit: Kit, wake: Callable[[], None] = lambda: None) -> Iterator[tuple[Plan, Session]]:
+def opened(
+    recipe: Recipe,
+    kit: Kit,
+    wake: Callable[[], None] = lambda: None,
+    since: Since = Since(),  # noqa: B008 - frozen
+) -> Iterator[tuple[Plan, Session]]:
     """A session by a recipe, as long as the context lasts; `wake` is called from other threads, see `Session`.
+
+    `since` is where it goes on after another process.
 
     Raises what the kit's lane raises, Busy where no seat is free, and Unsupported for what can't be done live.
     """
@@ -30,15 +38,37 @@ def opened(recipe: Recipe, kit: Kit, wake: Callable[[], None] = lambda: None) ->
     with ExitStack() as held:
         plan, lane = held.enter_context(kit.lane(recipe.model))
         seat = held.enter_context(lane.seat(urgency=Urgency.LIVE_FINAL))
-        aligners = kit.aligners()
-        ask = align.asked(recipe, lane.can, aligners)
-        timer = align.timer(recipe, ask, lane.can, aligners, kit.aligner)
-        ask, _ = honour(ask, lane.can)
-        speaking = _speaking(recipe, kit, held, wake)
-        yield plan, Session(recipe, seat, kit.vad, ask=ask, timer=timer, speaking=speaking, wake=wake)
+        ask, timer = align.shared(recipe, lane.can, kit.aligners(), kit.aligner)
+        ask, left_out = honour(ask, lane.can)
+        speaking = _speaking(recipe, kit, held, wake, since.labels)
+        noticed = (*fallen(plan), *_not_honoured(left_out), *_forgotten(since))
+        yield (
+            plan,
+            Session(
+                recipe,
+                seat,
+                kit.vad,
+                ask=ask,
+                timer=timer,
+                speaking=speaking,
+                noticed=noticed,
+                since=since,
+                wake=wake,
+            ),
+        )
 
 
-def _speaking(recipe: Recipe, kit: Kit, held: ExitStack, wake: Callable[[], None]) -> Speaking | None:
+def _forgotten(since: Since) -> tuple[Notice, ...]:
+    told = "the server began anew and has forgotten the voices heard before: who speaks from here on has new labels"
+    return (Notice("voices_forgotten", told),) if since.labels else ()
+
+
+def _not_honoured(left_out: tuple[str, ...]) -> tuple[Notice, ...]:
+    told = f"{', '.join(left_out)}: this model can't do it, and it was left out"
+    return (Notice("not_honoured", told),) if left_out else ()
+
+
+def _speaking(recipe: Recipe, kit: Kit, held: ExitStack, wake: Callable[[], None], labels: int) -> Speaking | None:
     """What tells the speakers, if that is asked for."""
     how = recipe.diarizing
     if how is None:
@@ -50,21 +80,9 @@ def _speaking(recipe: Recipe, kit: Kit, held: ExitStack, wake: Callable[[], None
         raise Unsupported(f"{how.part} can't follow a live session", remedy="Leave the diarizer out: auto can.")
     pool = held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="voices"))
     held.callback(pool.shutdown, wait=False, cancel_futures=True)
-    return Speaking(ear, how.crowd, pool, wake, partial(_recognised, kit, ear.embeds) if how.people else _as_they_are)
+    recognise = partial(kit.recognised, model=ear.embeds) if how.people else _as_they_are
+    return Speaking(ear, how.crowd, pool, wake, recognise, labels)
 
 
-def _as_they_are(speakers: tuple[Speaker, ...]) -> tuple[Speaker, ...]:
-    return speakers
-
-
-def _recognised(kit: Kit, model: str, speakers: tuple[Speaker, ...]) -> tuple[Speaker, ...]:
-    """The speakers with the names of the people they are; nobody is named where the people can't be read."""
-    try:
-        people = kit.people()
-    except StorageFailed:
-        return speakers
-    if not people:
-        return speakers
-    from earwitness.archive.naming import recognised
-
-    return recognised(speakers, people, model)
+def _as_they_are(speakers: tuple[Speaker, ...]) -> tuple[tuple[Speaker, ...], tuple[Notice, ...]]:
+    return speakers, ()

@@ -10,7 +10,7 @@ the threads of the lane. Keeps no sound but that of utterances whose text is not
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,19 @@ import numpy as np
 
 from earwitness.audio import timebase
 from earwitness.errors import EarwitnessError
-from earwitness.events import Ended, Event, Failed, Final, Flushed, Gap, Partial, Settled, SpeechEnded, SpeechStarted
+from earwitness.events import (
+    Ended,
+    Event,
+    Failed,
+    Final,
+    Flushed,
+    Gap,
+    Noted,
+    Partial,
+    Settled,
+    SpeechEnded,
+    SpeechStarted,
+)
 from earwitness.live.captions import Captions
 from earwitness.live.speaking import Speaking
 from earwitness.models.lane import Seat, Urgency
@@ -26,9 +38,9 @@ from earwitness.parts import Vad
 from earwitness.stages import speech
 from earwitness.stages.align import Timer
 from earwitness.stages.recipe import Captioning, Recipe
-from earwitness.stages.recognise import Recognised, Walk, edges_s
+from earwitness.stages.recognise import Recognised, Walk, fitting
 from earwitness.stages.speech import Stretch
-from earwitness.types import Ask, Audio, Clip, Samples, Segment, Suppressed
+from earwitness.types import Ask, Audio, Clip, Notice, Samples, Segment, Suppressed
 
 Segments = tuple[Segment, ...]
 
@@ -40,6 +52,19 @@ BLOCK = timebase.samples(1.0)
 
 EARLY_S = 2.0
 """A source so far ahead of the clock is no live one: it can wait, and nothing of it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Where a session goes on that was told up to there by another process."""
+
+    position: int = 0
+    """Samples before it are done with."""
+    utterances: int = 0
+    segments: int = 0
+    """Finals told so far."""
+    labels: int = 0
+    """Speakers told so far; their voices are forgotten, and no other voice gets their labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,36 +92,44 @@ class Session:
         ask: Ask | None = None,
         timer: Timer | None = None,
         speaking: Speaking | None = None,
+        noticed: Iterable[Notice] = (),
+        since: Since = Since(),
         wake: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`recipe` is made by `recipe.live`, `ask` is what of it the engine can do.
 
-        `timer` times words and `speaking` tells who speaks, where that is asked for.
+        `timer` times words and `speaking` tells who speaks, where that is asked for; `noticed` is told at first.
         """
         self._captioning = recipe.captioning or Captioning()
-        room_s = seat.can.max_clip_s - edges_s(recipe.listening.margin_s)
-        self._how = replace(recipe.listening, longest_s=min(recipe.listening.longest_s, room_s))
+        self._how = fitting(recipe.listening, seat.can)
         self._keep_tokens = recipe.ask.logprobs
         self._seat, self._vad, self._timer, self._wake, self._clock = seat, vad, timer, wake, clock
         self._walk = Walk(self._final, recipe.ask if ask is None else ask, seat.can, recipe.guarding)
         single = seat.can.languages is not None and len(seat.can.languages) == 1
         self._captions = Captions(self._captioning, recipe.guarding, self._look, single_language=single, clock=clock)
-        self._heard = speech.begin(vad)
+        self._heard = speech.begin(vad, since.position)
         self._open: Stretch | None = None
         self._held, self._sent = deque[_Due](), deque[_Due]()
         self._speaking = speaking
+        self._noticed = [Noted(n) for n in noticed]
         self._finals = list[Final]()
         self._suppressed: tuple[Suppressed, ...] = ()
-        self._received = self._utterances = self._segments = 0
+        self._first = self._received = since.position
+        self._utterances, self._segments = since.utterances, since.segments
         self._began: float | None = None
         self._ended = self._over = False
 
     # ── what its owner may ask ──
     @property
     def received_s(self) -> float:
-        """Seconds of sound that came in."""
+        """Seconds of sound that came in, since the session's first sample."""
         return timebase.seconds(self._received)
+
+    @property
+    def received(self) -> int:
+        """Position after the last sample that came in."""
+        return self._received
 
     @property
     def lag_s(self) -> float:
@@ -108,6 +141,16 @@ class Session:
     def full(self) -> bool:
         """Whether its source should wait: it is ahead of the clock, and enough of it is in work."""
         return len(self._held) >= AHEAD and self._early
+
+    @property
+    def strain(self) -> float:
+        """Share of the model's time that final text of live sessions takes, this one's and others', 0 to 1."""
+        return self._seat.strain
+
+    @property
+    def busy(self) -> bool:
+        """Whether text or a label of an utterance that is over is still to be told."""
+        return bool(self._held or self._sent or (self._speaking and self._speaking.waiting))
 
     @property
     def over(self) -> bool:
@@ -133,7 +176,8 @@ class Session:
 
     def step(self) -> list[Event]:
         """What the lane has finished since; to be called whenever `wake` was."""
-        told = list[Event]()
+        told: list[Event] = [*self._noticed]
+        self._noticed.clear()
         self._send()
         while self._sent and self._tell(self._sent[0], told):
             self._sent.popleft()
@@ -203,7 +247,8 @@ class Session:
 
     @property
     def _early(self) -> bool:
-        return self._began is not None and self.received_s - (self._clock() - self._began) > EARLY_S
+        heard_s = timebase.seconds(self._received - self._first)
+        return self._began is not None and heard_s - (self._clock() - self._began) > EARLY_S
 
     def _send(self) -> None:
         """Hand over what is held while there is room; of a source that can't wait, give up what would come too late."""

@@ -12,12 +12,12 @@ from dataclasses import replace
 import numpy as np
 
 from earwitness.errors import EarwitnessError
-from earwitness.events import Event, Failed, Final, Named, Revised
+from earwitness.events import Event, Failed, Final, Named, Noted, Revised
 from earwitness.parts import Crowd, Ear, Voiced
 from earwitness.stages import who
-from earwitness.types import Audio, Segment, Speaker
+from earwitness.types import Audio, Notice, Segment, Speaker
 
-Recognise = Callable[[tuple[Speaker, ...]], tuple[Speaker, ...]]
+Recognise = Callable[[tuple[Speaker, ...]], tuple[tuple[Speaker, ...], tuple[Notice, ...]]]
 
 LEAST_NAMED_S = 2.0
 """Speech that a name must rest on."""
@@ -35,12 +35,17 @@ class Speaking:
         crowd: Crowd,
         pool: Executor,
         wake: Callable[[], None] = lambda: None,
-        recognise: Recognise = lambda speakers: speakers,
+        recognise: Recognise = lambda speakers: (speakers, ()),
+        labels: int = 0,
     ) -> None:
-        """`recognise` gives speakers the names of the people they are."""
+        """The first `labels` labels belong to voices heard before.
+
+        `recognise` gives speakers the names of the people they are, and notices where it can't.
+        """
         self._ear, self._crowd, self._pool, self._wake, self._recognise = ear, crowd, pool, wake, recognise
         self._named = dict[str, Speaker]()
-        self._voices = who.Voices()
+        self._noticed = set[Notice]()
+        self._voices = who.Voices(labels=labels)
         self._waiting = deque[tuple[int, Future[Voiced | None]]]()
         self._told = OrderedDict[int, dict[int, tuple[Segment, int]]]()
         """By utterance and id: the segment as it was told last, and how often it was revised."""
@@ -85,8 +90,10 @@ class Speaking:
         heard = {label: mean for label, mean in who.means(self._voices).items() if mean.speech_s >= LEAST_NAMED_S}
         rows = {label: mean.voice / max(float(np.linalg.norm(mean.voice)), 1e-9) for label, mean in heard.items()}
         speakers = (Speaker(i, round(heard[i].speech_s, 3), voice=tuple(row.tolist())) for i, row in rows.items())
-        told = list[Event]()
-        for speaker in self._recognise(tuple(speakers)):
+        found, noticed = self._recognise(tuple(speakers))
+        told: list[Event] = [Noted(n) for n in noticed if n not in self._noticed]
+        self._noticed |= set(noticed)
+        for speaker in found:
             now, before = replace(speaker, voice=()), self._named.get(speaker.id, Speaker(speaker.id))
             if (now.name, now.person) != (before.name, before.person):
                 told.append(Named(now))

@@ -9,6 +9,7 @@ profile in force may make batches smaller and give workers a rest. Knows nothing
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -26,6 +27,9 @@ from earwitness.types import Audio, Can, Clip, Segment
 
 Segments = tuple[Segment, ...]
 
+
+STRAIN_S = 20.0
+"""The share of time that live text takes is that of the last so many seconds."""
 
 RELIEF_S = 5.0
 """When to come back to a full lane: a seat is given back about so often."""
@@ -79,6 +83,8 @@ class Lane:
         self._seats: set[Seat] = set()
         self._closed = False
         self._ended = threading.Event()
+        self._live = deque[tuple[float, float]]()
+        """When a batch was through, and how long the workers were at its final live text."""
         self._threads = [
             threading.Thread(target=self._work, name=f"lane-{n}", daemon=True)
             for n in range(workers if engine.can.parallel else 1)
@@ -100,6 +106,12 @@ class Lane:
     def workers(self) -> int:
         """Clips, or batches of them, that are worked on at once."""
         return len(self._threads)
+
+    @property
+    def strain(self) -> float:
+        """Share of the workers' time that final live text took of late, 0 to 1."""
+        since = self._clock() - STRAIN_S
+        return min(1.0, sum(took for at, took in tuple(self._live) if at >= since) / STRAIN_S / self.workers)
 
     @property
     def seated(self) -> int:
@@ -204,6 +216,7 @@ class Lane:
         return [i for i in batch if i.future.set_running_or_notify_cancel()]
 
     def _run(self, batch: list[_Item]) -> None:
+        began = self._clock()
         try:
             results = self._engine.transcribe([i.clip for i in batch]) if batch else []
             if len(results) != len(batch):
@@ -215,6 +228,11 @@ class Lane:
             for item in batch:
                 self._run([item])
             return
+        if live := sum(i.urgency is Urgency.LIVE_FINAL for i in batch):
+            now = self._clock()
+            self._live.append((now, (now - began) * live / len(batch)))
+            while self._live[0][0] < now - STRAIN_S:
+                self._live.popleft()
         for item, segments in zip(batch, results, strict=True):
             item.future.set_result(tuple(segments))
 
@@ -230,6 +248,11 @@ class Seat:
     def can(self) -> Can:
         """What the engine can do."""
         return self._lane.can
+
+    @property
+    def strain(self) -> float:
+        """See `Lane.strain`."""
+        return self._lane.strain
 
     @property
     def pressed(self) -> bool:

@@ -8,7 +8,6 @@ disk.
 Source: Park et al., "Sortformer", 2024 (arXiv 2409.06656). Its weights have licences of their own.
 """
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -18,8 +17,9 @@ import numpy as np
 
 from earwitness.audio import timebase
 from earwitness.errors import EngineFailed, Unsupported
-from earwitness.parts import Crowd, Diarizer, Hearing, PartSpec, parts_folder
+from earwitness.parts import Crowd, Diarizer, Hearing
 from earwitness.parts.voices import trust
+from earwitness.parts.voices.folders import Family
 from earwitness.parts.voices.kept import Answer, Kept
 from earwitness.types import Audio, Notice, Samples, Turn
 
@@ -69,49 +69,20 @@ def turn(line: str) -> Turn:
         raise EngineFailed(f"NeMo answered {line[:60]!r}, which is no turn") from error
 
 
-@dataclass(slots=True)
-class _Folder:
-    """One model in the model directory."""
-
-    path: Path
-    name: str
-    does: str = "diarizer"
-    languages: tuple[str, ...] = ()
-
-    def missing(self) -> str | None:
-        return spec.missing()
-
-    def load(self) -> Diarizer:
-        trust.archive(self.path, trust.WEIGHTS, CLASSES)
-        try:
-            from nemo.collections.asr.models import SortformerEncLabelModel
-
-            model: Any = SortformerEncLabelModel.restore_from(
-                restore_path=str(self.path), map_location="cpu", strict=False
-            )
-            model.eval()
-        except Exception as error:
-            told = f"the speaker model {self.name} can't be loaded: {type(error).__name__}: {error}"
-            raise EngineFailed(told, remedy=WHERE) from error
-        return Sortformer(self.name, model)
+def missing() -> str | None:
+    """See `PartSpec.missing`."""
+    there = find_spec("torch") and find_spec("nemo") and find_spec("nemo.collections.asr")
+    return None if there else "NeMo not installed: pip install 'earwitness[nemo]'"
 
 
-class _Spec:
-    name = "nemo"
-    does = "diarizer"
-    languages: tuple[str, ...] = ()
+def load(path: Path, name: str) -> Diarizer:
+    """The model in a `.nemo` file. Raises EngineFailed where it is not trusted."""
+    trust.archive(path, trust.WEIGHTS, CLASSES)
+    from nemo.collections.asr.models import SortformerEncLabelModel
 
-    def missing(self) -> str | None:
-        there = find_spec("torch") and find_spec("nemo") and find_spec("nemo.collections.asr")
-        return None if there else "NeMo not installed: pip install 'earwitness[nemo]'"
-
-    def load(self) -> Diarizer:
-        raise EngineFailed("this diarizer needs a model", remedy=WHERE)
-
-    def inside(self, models: Path) -> tuple[PartSpec[Diarizer], ...]:
-        """One part for each model in the model directory."""
-        found = sorted(parts_folder(models, "diarization").glob("*/*.nemo"))
-        return tuple(_Folder(p, p.parent.name) for p in found)
+    model: Any = SortformerEncLabelModel.restore_from(restore_path=str(path), map_location="cpu", strict=False)
+    model.eval()
+    return Sortformer(name, model)
 
 
-spec = _Spec()
+spec = Family("nemo", "*.nemo", WHERE, missing, load)

@@ -10,7 +10,6 @@ Source: Bredin, "pyannote.audio 2.1 speaker diarization pipeline", 2023; pyannot
 """
 
 import os
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -20,8 +19,9 @@ import numpy as np
 
 from earwitness.audio import timebase
 from earwitness.errors import EngineFailed
-from earwitness.parts import Crowd, Diarizer, Hearing, PartSpec, parts_folder
+from earwitness.parts import Crowd, Diarizer, Hearing
 from earwitness.parts.voices import trust
+from earwitness.parts.voices.folders import Family
 from earwitness.parts.voices.kept import Answer, Kept
 from earwitness.types import Audio, Samples, Turn
 
@@ -111,47 +111,19 @@ def check(folder: Path) -> None:
             trust.weights(path, NAMED)
 
 
-@dataclass(slots=True)
-class _Folder:
-    """One pipeline in the model directory."""
-
-    folder: Path
-    name: str
-    does: str = "diarizer"
-    languages: tuple[str, ...] = ()
-
-    def missing(self) -> str | None:
-        return spec.missing()
-
-    def load(self) -> Diarizer:
-        check(self.folder)
-        os.environ["PYANNOTE_METRICS_ENABLED"] = "false"
-        try:
-            from pyannote.audio import Pipeline
-
-            pipeline: Any = Pipeline.from_pretrained(self.folder)
-        except Exception as error:
-            told = f"the pipeline {self.name} can't be loaded: {type(error).__name__}: {error}"
-            raise EngineFailed(told, remedy=WHERE) from error
-        return Pyannote(self.name, pipeline)
+def missing() -> str | None:
+    """See `PartSpec.missing`."""
+    there = find_spec("torch") and find_spec("pyannote") and find_spec("pyannote.audio")
+    return None if there else "pyannote.audio not installed: pip install 'earwitness[pyannote]'"
 
 
-class _Spec:
-    name = "pyannote"
-    does = "diarizer"
-    languages: tuple[str, ...] = ()
+def load(config: Path, name: str) -> Diarizer:
+    """The pipeline of a settings file. Raises EngineFailed where it is not trusted."""
+    check(config.parent)
+    os.environ["PYANNOTE_METRICS_ENABLED"] = "false"
+    from pyannote.audio import Pipeline
 
-    def missing(self) -> str | None:
-        there = find_spec("torch") and find_spec("pyannote") and find_spec("pyannote.audio")
-        return None if there else "pyannote.audio not installed: pip install 'earwitness[pyannote]'"
-
-    def load(self) -> Diarizer:
-        raise EngineFailed("this diarizer needs a model", remedy=WHERE)
-
-    def inside(self, models: Path) -> tuple[PartSpec[Diarizer], ...]:
-        """One part for each pipeline in the model directory."""
-        found = sorted(p.parent for p in parts_folder(models, "diarization").glob(f"*/{CONFIG}"))
-        return tuple(_Folder(p, p.name) for p in found)
+    return Pyannote(name, Pipeline.from_pretrained(config.parent))
 
 
-spec = _Spec()
+spec = Family("pyannote", CONFIG, WHERE, missing, load)

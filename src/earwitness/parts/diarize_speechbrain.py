@@ -7,7 +7,6 @@ weights are opened as weights only. Speech is found by the detector of the base 
 Source: Desplanques et al., "ECAPA-TDNN", 2020 (arXiv 2005.07143); speechbrain/spkrec-ecapa-voxceleb (Apache-2.0).
 """
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -16,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from earwitness.audio import timebase
-from earwitness.errors import EngineFailed
-from earwitness.parts import Diarizer, PartSpec, parts_folder, vad_silero
+from earwitness.parts import Diarizer, vad_silero
+from earwitness.parts.voices.folders import Family
 from earwitness.parts.voices.library import Floats
 from earwitness.parts.voices.windows import Windowed
 from earwitness.types import Samples
@@ -66,43 +65,15 @@ class Ecapa:
         return np.asarray(found.squeeze(1).numpy(), np.float32)
 
 
-@dataclass(slots=True)
-class _Folder:
-    """One model in the model directory."""
-
-    folder: Path
-    name: str
-    does: str = "diarizer"
-    languages: tuple[str, ...] = ()
-
-    def missing(self) -> str | None:
-        return spec.missing()
-
-    def load(self) -> Diarizer:
-        try:
-            model = Ecapa(self.folder / WEIGHTS)
-        except Exception as error:
-            told = f"the speaker model {self.name} can't be loaded: {type(error).__name__}: {error}"
-            raise EngineFailed(told, remedy=WHERE) from error
-        return Windowed(self.name, f"speechbrain/{self.name}", model, vad_silero.spec.load())
+def missing() -> str | None:
+    """See `PartSpec.missing`."""
+    lacks = [name for name in ("torch", "torchaudio", "speechbrain") if find_spec(name) is None]
+    return f"{' and '.join(lacks)} not installed: pip install 'earwitness[speechbrain]'" if lacks else None
 
 
-class _Spec:
-    name = "speechbrain"
-    does = "diarizer"
-    languages: tuple[str, ...] = ()
-
-    def missing(self) -> str | None:
-        lacks = [name for name in ("torch", "torchaudio", "speechbrain") if find_spec(name) is None]
-        return f"{' and '.join(lacks)} not installed: pip install 'earwitness[speechbrain]'" if lacks else None
-
-    def load(self) -> Diarizer:
-        raise EngineFailed("this diarizer needs a model", remedy=WHERE)
-
-    def inside(self, models: Path) -> tuple[PartSpec[Diarizer], ...]:
-        """One part for each model in the model directory."""
-        found = sorted(p.parent for p in parts_folder(models, "diarization").glob(f"*/{WEIGHTS}"))
-        return tuple(_Folder(p, p.name) for p in found)
+def load(weights: Path, name: str) -> Diarizer:
+    """The network with some weights."""
+    return Windowed(name, f"speechbrain/{name}", Ecapa(weights), vad_silero.spec.load())
 
 
-spec = _Spec()
+spec = Family("speechbrain", WEIGHTS, WHERE, missing, load)

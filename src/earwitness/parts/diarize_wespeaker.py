@@ -7,7 +7,6 @@ Source: Wang et al., "WeSpeaker: A research and production oriented speaker embe
 2210.17016).
 """
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +15,8 @@ import numpy as np
 from earwitness.audio import timebase
 from earwitness.errors import EngineFailed
 from earwitness.hardware import ort
-from earwitness.parts import Diarizer, PartSpec, parts_folder, vad_silero
+from earwitness.parts import Diarizer, vad_silero
+from earwitness.parts.voices.folders import Family
 from earwitness.parts.voices.frames import BANDS, fbank
 from earwitness.parts.voices.library import Floats
 from earwitness.parts.voices.windows import Windowed
@@ -42,46 +42,20 @@ class Exported:
         return np.asarray(found, np.float32).reshape(len(windows), -1)
 
 
-@dataclass(slots=True)
-class _Folder:
-    """One model in the model directory."""
-
-    path: Path
-    name: str
-    does: str = "diarizer"
-    languages: tuple[str, ...] = ()
-
-    def missing(self) -> str | None:
-        return spec.missing()
-
-    def load(self) -> Diarizer:
-        session = ort.cpu_session(self.path, what=f"the speaker model {self.name}")
-        inputs, outputs = session.get_inputs(), session.get_outputs()
-        if len(inputs) != 1 or len(inputs[0].shape) != 3 or inputs[0].shape[-1] != BANDS or not outputs:
-            raise EngineFailed(f"{self.path.name} is no model as WeSpeaker exports it", remedy=WHERE)
-        try:
-            model = Exported(session)
-            model.embed(np.zeros((2, model.width), np.float32))
-        except Exception as error:
-            raise EngineFailed(f"the speaker model {self.name} does not run: {error}", remedy=WHERE) from error
-        return Windowed(self.name, f"wespeaker/{self.name}", model, vad_silero.spec.load())
+def missing() -> str | None:
+    """See `PartSpec.missing`."""
+    return None if find_spec("scipy") else "scipy is not installed: pip install scipy"
 
 
-class _Spec:
-    name = "wespeaker"
-    does = "diarizer"
-    languages: tuple[str, ...] = ()
-
-    def missing(self) -> str | None:
-        return None if find_spec("scipy") else "scipy is not installed: pip install scipy"
-
-    def load(self) -> Diarizer:
-        raise EngineFailed("this diarizer needs a model", remedy=WHERE)
-
-    def inside(self, models: Path) -> tuple[PartSpec[Diarizer], ...]:
-        """One part for each model in the model directory."""
-        found = sorted(parts_folder(models, "diarization").glob("*/*.onnx"))
-        return tuple(_Folder(p, p.parent.name) for p in found)
+def load(path: Path, name: str) -> Diarizer:
+    """An exported model, tried once. Raises EngineFailed for a graph of another shape."""
+    session = ort.cpu_session(path, what=f"the speaker model {name}")
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(inputs[0].shape) != 3 or inputs[0].shape[-1] != BANDS or not outputs:
+        raise EngineFailed(f"{path.name} is no model as WeSpeaker exports it", remedy=WHERE)
+    model = Exported(session)
+    model.embed(np.zeros((2, model.width), np.float32))
+    return Windowed(name, f"wespeaker/{name}", model, vad_silero.spec.load())
 
 
-spec = _Spec()
+spec = Family("wespeaker", "*.onnx", WHERE, missing, load)

@@ -109,6 +109,12 @@ def timer(recipe: Recipe, ask: Ask, can: Can, aligners: Languages, load: Callabl
     return Timer(aligners, load, recipe.aligner, recipe.ask.language or only, translated)
 
 
+def shared(recipe: Recipe, can: Can, aligners: Languages, load: Callable[[str], Aligner]) -> tuple[Ask, Timer | None]:
+    """What is asked of the engine, and what does of it that the engine can't. Raises what `asked` raises."""
+    ask = asked(recipe, can, aligners)
+    return ask, timer(recipe, ask, can, aligners, load)
+
+
 def aligned(segments: Sequence[Segment], audio: Audio, aligner: Aligner) -> tuple[Segment, ...]:
     """Segments that follow each other in `audio`, with their words; they begin and end with these.
 

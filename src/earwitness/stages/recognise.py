@@ -17,7 +17,7 @@ import numpy as np
 from earwitness.audio import timebase
 from earwitness.stages import guard, phrase, resume
 from earwitness.stages.guard import NO_CREDIT, Credit, Guarding
-from earwitness.stages.speech import Stretch
+from earwitness.stages.speech import Listening, Stretch
 from earwitness.types import Ask, Audio, Can, Clip, Segment, Span, Suppressed
 
 Segments = tuple[Segment, ...]
@@ -104,6 +104,11 @@ def recognise(
 def edges_s(margin_s: float) -> float:
     """Seconds that margins and added silence take of an engine's longest clip at most."""
     return timebase.seconds(max(SECOND_LEAD, timebase.samples(margin_s)) + max(SECOND_TAIL, timebase.samples(margin_s)))
+
+
+def fitting(how: Listening, can: Can) -> Listening:
+    """How speech is cut, so that a stretch fits into the engine's longest clip."""
+    return replace(how, longest_s=min(how.longest_s, can.max_clip_s - edges_s(how.margin_s)))
 
 
 def framed(audio: Audio, speech: Span, before: int, after: int) -> Audio:

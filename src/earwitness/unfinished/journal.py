@@ -113,6 +113,24 @@ class Journal:
         self.close()
 
 
+def whole(path: Path) -> Iterator[bytes]:
+    """The whole records of a file that another may be writing. Raises StorageFailed where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            total = b""
+            if file.read(len(MAGIC)) != MAGIC:
+                return
+            while len(head := file.read(HEAD.size)) == HEAD.size:
+                length, told = HEAD.unpack(head)
+                record = file.read(min(length, path.stat().st_size))
+                if _sum(total, record) != told:
+                    return
+                yield record
+                total = told
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
 def _opened(path: Path) -> BinaryIO:
     """The file to read and write, without a buffer, readable by its owner only; made if need be."""
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)

@@ -1,0 +1,289 @@
+"""All live sessions of the server: who may begin one, who goes on with one, when one ends, and what is kept of them.
+
+A session that nobody is connected to waits for its client for a while, then ends as if the client had said so. On
+shutdown every open utterance is finished and told. A session that an earlier process left unfinished is taken up again
+from its journal when its client asks for it.
+"""
+
+import asyncio
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from earwitness.api.live.hosted import Hosted, Line
+from earwitness.audio import timebase
+from earwitness.config import Settings
+from earwitness.errors import Busy, EarwitnessError, NotFound, StorageFailed
+from earwitness.events import Event, Gap, Noted, Numbered
+from earwitness.kit import Kit
+from earwitness.live import desk, journal
+from earwitness.live.journal import Journal
+from earwitness.live.session import Session, Since
+from earwitness.stages.recipe import Recipe
+from earwitness.types import Notice, Plan, Samples
+
+WORST_LAG_S = 2.0
+"""Where a session's text comes later than this, no further session is taken."""
+
+MOST_STRAIN = 0.9
+"""Share of a model's time that final live text may take; drafts have what is left."""
+
+RETRY_S = 15.0
+DRAIN_S = 8.0
+"""How long a shutdown waits for the text of what was said."""
+
+GOODBYE_S = 2.0
+LOOK_EACH_S = 1.0
+SWEEP_EACH_S = 60.0
+UNFINISHED_S = 86_400.0
+"""How long the journal of a session stays that nobody took up."""
+
+IDENT = re.compile(r"[0-9a-f]{32}")
+
+
+class Told:
+    """A session that is over, for a client that missed its end."""
+
+    def __init__(self, ident: str, folder: Path) -> None:
+        self.id, self._folder = ident, folder
+
+    async def events(self, after: int = 0) -> AsyncIterator[Numbered]:
+        """See `Line.events`."""
+        for event in await asyncio.to_thread(lambda: list(journal.read(self._folder))):
+            if event.seq > after:
+                yield event
+
+
+class Sessions:
+    """The sessions, by id. Everything but `lags` happens on the event loop."""
+
+    def __init__(self, kit: Kit, settings: Settings, *, count: Callable[[str, float], None] = lambda *_: None) -> None:
+        """`count` is told of each session that ended: how (`ended`, `idle`, `left`, `too_long`), after how long."""
+        self._kit, self._settings, self._count = kit, settings, count
+        self._open = dict[str, Hosted]()
+        self._contexts = dict[str, AbstractContextManager[tuple[Plan, Session]]]()
+        self._began = dict[str, float]()
+        self._keeping = set[str]()
+        self._opening = 0
+        self._pool: ThreadPoolExecutor | None = None
+        self._endings = set[asyncio.Task[None]]()
+        self._draining = False
+
+    def __len__(self) -> int:
+        return len(self._open) + self._opening
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server is about to stop."""
+        return self._draining
+
+    def lags(self) -> dict[str, float]:
+        """Seconds that the oldest utterance without text waits, by session."""
+        return {ident: hosted.session.lag_s for ident, hosted in tuple(self._open.items())}
+
+    def admit(self) -> None:
+        """Raise Busy where another session could not be followed."""
+        if self._draining:
+            raise Busy("the server is stopping", retry_after_s=RETRY_S)
+        if len(self) >= self._settings.live_sessions:
+            raise Busy(f"all {self._settings.live_sessions} live sessions are taken", retry_after_s=RETRY_S)
+        worst = max(self.lags().values(), default=0.0)
+        if worst > WORST_LAG_S:
+            raise Busy(f"the text of other sessions is {worst:.1f} s late already", retry_after_s=RETRY_S)
+        held = [h.session for h in self._open.values()]
+        if len(held) > 1 and max(s.strain for s in held) * (len(held) + 1) / len(held) > MOST_STRAIN:
+            raise Busy(f"{len(held)} live sessions are as many as this machine can follow", retry_after_s=RETRY_S)
+
+    @asynccontextmanager
+    async def line(self, recipe: Recipe, about: Mapping[str, Any] | None = None) -> AsyncIterator[Line]:
+        """A new session and the connection to it.
+
+        With `about`, from which its recipe can be made again, it is kept: another connection may go on with it after
+        this one, and another process after this one. Without, it ends with the connection.
+
+        Raises Busy, and what `desk.opened` raises.
+        """
+        self.admit()
+        ident = uuid.uuid4().hex
+        written, first = await asyncio.to_thread(self._begun, ident, about) if about is not None else (None, ())
+        try:
+            hosted = await self._host(ident, recipe, written, Since(), 0, first)
+        except BaseException:
+            await asyncio.to_thread(journal.remove, self._settings.sessions / ident)
+            raise
+        if about is not None:
+            self._keeping.add(ident)
+        line = hosted.join()
+        try:
+            yield line
+        finally:
+            self._left(line)
+
+    @asynccontextmanager
+    async def again(self, ident: str, recipe: Callable[[Mapping[str, Any]], Recipe]) -> AsyncIterator[Line | Told]:
+        """Another connection to a session; `recipe` makes its recipe from what it was begun with.
+
+        Raises NotFound for a session that is over or never was, and what `line` raises.
+        """
+        hosted, folder = self._open.get(ident), self._settings.sessions / ident
+        if hosted is None and IDENT.fullmatch(ident) and await asyncio.to_thread(_finished, folder):
+            yield Told(ident, folder)
+            return
+        line = hosted.join() if hosted is not None else await self._taken_up(ident, recipe)
+        try:
+            yield line
+        finally:
+            self._left(line)
+
+    async def look(self) -> None:
+        """Ends what nobody speaks to any more; runs until it is cancelled."""
+        swept = -SWEEP_EACH_S
+        while True:
+            now = time.monotonic()
+            if now - swept >= SWEEP_EACH_S:
+                swept = now
+                await asyncio.to_thread(self._sweep)
+            await asyncio.sleep(LOOK_EACH_S)
+            for ident, hosted in tuple(self._open.items()):
+                if not hosted.ending and (why := self._why_over(hosted, now)):
+                    self._count(why, now - self._began[ident])
+                    hosted.end()
+
+    async def drain(self) -> None:
+        """Finish every open utterance, then let go of all sessions; those that are kept can go on after a restart."""
+        self._draining = True
+        held = tuple(self._open.values())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await asyncio.gather(*(h.flushed("shutdown") for h in held), return_exceptions=True)
+        await asyncio.gather(*(h.close() for h in held), return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                while any(h.joined for h in held):  # the doors tell their clients
+                    await asyncio.sleep(0.01)
+        await asyncio.gather(*self._endings, return_exceptions=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    # ── one session ──
+    async def _host(
+        self,
+        ident: str,
+        recipe: Recipe,
+        written: Journal | None,
+        since: Since,
+        told: int,
+        first: tuple[Event, ...] = (),
+    ) -> Hosted:
+        pool = self._pool = self._pool or ThreadPoolExecutor(
+            max(4, self._kit.machine.cores), thread_name_prefix="session"
+        )
+        holder = list[Hosted]()
+
+        def wake() -> None:
+            for hosted in holder:
+                hosted.wake()
+
+        context = desk.opened(recipe, self._kit, wake, since)
+        self._opening += 1
+        try:
+            _, session = await asyncio.to_thread(context.__enter__)
+        except BaseException:
+            if written is not None:
+                written.close()
+            raise
+        finally:
+            self._opening -= 1
+        hosted = Hosted(ident, session, pool, written=written, told=told, first=first, closed=self._closed)
+        holder.append(hosted)
+        self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()
+        return hosted
+
+    def _left(self, line: Line) -> None:
+        line.leave()
+        hosted = line.hosted
+        if hosted.id not in self._keeping and not hosted.joined:
+            self._spawn(hosted.close())
+
+    def _why_over(self, hosted: Hosted, now: float) -> str:
+        settings = self._settings
+        if now - self._began[hosted.id] > settings.live_longest_h * 3600:
+            return "too_long"
+        if not hosted.joined and now - hosted.last_joined > settings.live_keep_s:
+            return "left"
+        return "idle" if now - max(hosted.last_heard, hosted.last_joined) > settings.live_idle_s else ""
+
+    def _closed(self, hosted: Hosted) -> None:
+        """Called by a session's task as its last act."""
+        context, over = self._contexts.pop(hosted.id), hosted.session.over
+        self._open.pop(hosted.id, None)
+        if over:
+            self._count("ended", time.monotonic() - self._began[hosted.id])
+        self._began.pop(hosted.id, None)
+        self._keeping.discard(hosted.id)
+        self._spawn(asyncio.to_thread(context.__exit__, None, None, None))
+
+    def _spawn(self, wanted: Any) -> None:
+        task = asyncio.ensure_future(wanted)
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    # ── what is kept ──
+    def _begun(self, ident: str, about: Mapping[str, Any]) -> tuple[Journal | None, tuple[Event, ...]]:
+        try:
+            return Journal(self._settings.sessions / ident, about), ()
+        except StorageFailed as error:
+            told = f"the session is not kept, and ends with this connection's server: {error.message}"
+            return None, (Noted(Notice("not_kept", told)),)
+
+    async def _taken_up(self, ident: str, recipe: Callable[[Mapping[str, Any]], Recipe]) -> Line:
+        """A line to a session that an earlier process left. It hears what was not told from the journal first."""
+        folder = self._settings.sessions / ident
+        if not IDENT.fullmatch(ident) or not await asyncio.to_thread(journal.there, folder):
+            raise NotFound("there is no such session", remedy="Begin a new one.")
+        if ident in self._keeping:
+            raise Busy("this session is being taken up already", retry_after_s=1.0)
+        self.admit()
+        self._keeping.add(ident)
+        try:
+            about = await asyncio.to_thread(journal.about, folder)
+            since, told = await asyncio.to_thread(journal.reached, folder)
+            pieces = await asyncio.to_thread(lambda: list(journal.sound(folder, since.position)))
+            written = await asyncio.to_thread(Journal, folder)
+            holes = tuple(lost(pieces, since.position))
+            line = (await self._host(ident, recipe(about), written, since, told, holes)).join()
+        except BaseException:
+            self._keeping.discard(ident)
+            raise
+        for position, samples in pieces:
+            await line.hear(np.zeros(max(0, position - line.hosted.expected), np.float32))
+            await line.hear_at(position, samples)
+        return line
+
+    def _sweep(self) -> None:
+        """Throw away the journals that nobody will ask for."""
+        for folder in self._settings.sessions.glob("*"):
+            with suppress(OSError, EarwitnessError):
+                age_s = time.time() - (folder / journal.TOLD).stat().st_mtime
+                over = age_s > self._settings.live_keep_s and journal.finished(folder)
+                if folder.name not in self._open and (over or age_s > UNFINISHED_S):
+                    journal.remove(folder)
+
+
+def lost(pieces: Sequence[tuple[int, Samples]], position: int) -> Iterator[Gap]:
+    """What is missing of the sound from a position on, between the pieces that are kept."""
+    for start, samples in pieces:
+        if start > position:
+            yield Gap(timebase.seconds(position), timebase.seconds(start), "lost")
+        position = max(position, start + len(samples))
+
+
+def _finished(folder: Path) -> bool:
+    return journal.there(folder) and journal.finished(folder)

@@ -1,0 +1,247 @@
+"""Earwitness' own socket, `/ws`: a hello in JSON, sound as binary messages, events as JSON; sessions can be resumed.
+
+Docs: docs/live.md. A client that was cut off says hello with its session and the last number it saw, is told what it
+missed, and sends its sound again from the second that the welcome names.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any, Literal
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from earwitness.api import house
+from earwitness.api.errors import sentence
+from earwitness.api.house import House
+from earwitness.api.live.hearing import Taking, taking
+from earwitness.api.live.hosted import Line
+from earwitness.api.live.sessions import Told
+from earwitness.audio import timebase
+from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError
+from earwitness.live import told
+from earwitness.stages.guard import Guarding
+from earwitness.stages.recipe import Captioning, Diarizing, Recipe, language_code
+from earwitness.types import Ask, Json
+
+router = APIRouter(tags=["Live"])
+
+PROTOCOL = 1
+ACK_EACH_S = 1.0
+SLOWEST_S = 20.0
+"""A client that takes no message for so long is let go; it may come back for what it missed."""
+
+CLOSING = {"busy": 1013, "bad_input": 1008, "not_found": 1008, "cancelled": 1001}
+"""Why a socket is closed, by the error's code; 1011 for all others."""
+
+
+class Hello(BaseModel):
+    """The first message of a client."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["hello"]
+    model: str = "default"
+    language: str | None = None
+    task: Literal["transcribe", "translate"] = "transcribe"
+    prompt: str | None = None
+    hotwords: tuple[str, ...] = ()
+    encoding: str = "s16le"
+    """`s16le`, `s32le`, `f32le`, `mulaw`, `alaw`, or `container` for Ogg, WebM, FLAC, MP3 and so on."""
+    rate: int = 16_000
+    channels: int = 1
+    channel: int | None = None
+    words: bool = False
+    speakers: bool = False
+    endpoint: float = Field(0.5, ge=0.1, le=10)
+    drafts: bool = True
+    language_gate: bool = True
+    session: str | None = None
+    """A session to go on with."""
+    after: int = Field(0, ge=0)
+    """Number of the last event that the client has seen of it."""
+    position: float | None = Field(None, ge=0)
+    """Where the sound begins that the client sends next, in seconds; what was heard of it is left out."""
+
+
+def recipe_of(about: Mapping[str, Any]) -> Recipe:
+    """The recipe of a session that was begun with such a hello. Raises BadInput."""
+    hello = parsed(about)
+    return Recipe(
+        model=hello.model,
+        ask=Ask(
+            language=language_code(hello.language),
+            task=hello.task,
+            prompt=hello.prompt,
+            hotwords=hello.hotwords,
+            word_times=hello.words,
+        ),
+        aligner="auto" if hello.words else None,
+        captioning=Captioning(hello.endpoint, hello.drafts),
+        diarizing=Diarizing() if hello.speakers else None,
+        guarding=Guarding(language_gate=hello.language_gate),
+    )
+
+
+def parsed(given: object) -> Hello:
+    """A hello from plain values. Raises BadInput for what is none, naming the field."""
+    try:
+        return Hello.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])) or "hello"
+        raise BadInput(f"the hello's {name} is wrong: {first['msg']}", param=name) from None
+
+
+@router.websocket("/ws")
+async def ws(socket: WebSocket) -> None:
+    """One connection."""
+    home = house.at(socket)
+    await socket.accept("earwitness" if "earwitness" in socket.scope.get("subprotocols", ()) else None)
+    try:
+        await _Door(home, socket).serve()
+    except WebSocketDisconnect:
+        pass
+    except EarwitnessError as error:
+        await _refuse(socket, error)
+    except TimeoutError:
+        await _refuse(socket, Cancelled("this client did not take its messages", remedy="Read them as they come."))
+
+
+async def _refuse(socket: WebSocket, error: EarwitnessError) -> None:
+    """Tell a client what was wrong, and close."""
+    body: dict[str, Json] = {
+        "type": "failed", "code": error.code, "message": error.message, "remedy": error.remedy, "fatal": True,
+    }  # fmt: skip
+    if isinstance(error, Busy):
+        body["retry_after_s"] = error.retry_after_s
+    with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+        async with asyncio.timeout(SLOWEST_S):
+            await socket.send_json(body)
+            await socket.close(CLOSING.get(error.code, 1011), sentence(error)[:120])
+
+
+class _Door:
+    """The conversation with one client."""
+
+    def __init__(self, home: House, socket: WebSocket) -> None:
+        self._home, self._socket = home, socket
+        self._sending = asyncio.Lock()
+
+    async def serve(self) -> None:
+        """From hello to the end."""
+        given = await self._message()
+        if not isinstance(given, dict):
+            raise BadInput("the first message is a hello in JSON", remedy='Send {"type": "hello"} before any sound.')
+        hello = parsed(given)
+        async with self._line(hello, given) as line:
+            if isinstance(line, Told):
+                await self._welcome(line.id, hello, None)
+                async for event in line.events(hello.after):
+                    await self._send(told.to_json(event))
+                await self._socket.close(1000)
+                return
+            await self._welcome(line.hosted.id, hello, line)
+            await self._converse(line, hello)
+
+    def _line(self, hello: Hello, given: dict[str, Any]) -> AbstractAsyncContextManager[Line | Told]:
+        sessions = self._home.sessions
+        if hello.session is None:
+            about = {k: v for k, v in given.items() if k not in {"after", "position"}}
+            return sessions.line(recipe_of(about), about)
+        return sessions.again(hello.session, recipe_of)
+
+    async def _welcome(self, ident: str, hello: Hello, line: Line | None) -> None:
+        heard = 0 if line is None else line.hosted.expected
+        await self._send(
+            {
+                "type": "welcome",
+                "protocol": PROTOCOL,
+                "session": ident,
+                "seq": 0 if line is None else line.hosted.seq,
+                "position": timebase.seconds(heard),
+                "over": line is None,
+            }
+        )
+        if line is not None and hello.position is not None and timebase.samples(hello.position) > heard:
+            raise BadInput(
+                f"sound from {hello.position} s does not follow what ended at {timebase.seconds(heard)} s",
+                remedy="Send the sound again from the position that the welcome names.",
+                param="position",
+            )
+
+    async def _converse(self, line: Line, hello: Hello) -> None:
+        skip = 0 if hello.position is None else line.hosted.expected - timebase.samples(hello.position)
+        taker = taking(line, hello.encoding, hello.rate, hello.channels, hello.channel, skip=skip)
+        jobs = [
+            asyncio.create_task(self._hear(line, taker)),
+            asyncio.create_task(self._tell(line, hello.after)),
+            asyncio.create_task(self._acknowledge(line)),
+        ]
+        try:
+            done, _ = await asyncio.wait(jobs[:2], return_when=asyncio.FIRST_COMPLETED)
+            for job in done:
+                job.result()
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+
+    async def _hear(self, line: Line, taker: Taking) -> None:
+        """What the client sends; ends when it goes away. After its `end` it is only listened to."""
+        while True:
+            given = await self._message()
+            if isinstance(given, bytes):
+                await taker.take(given)
+            elif given["type"] == "flush":
+                await taker.flush()
+                line.flush(str(given.get("id", "")))
+            elif given["type"] == "end":
+                await taker.end()
+                line.end()
+            elif given["type"] == "ping":
+                line.touch()
+                await self._send({"type": "pong"})
+            else:
+                raise BadInput(f"there is no message of type {str(given['type'])[:40]!r}", param="type")
+
+    async def _tell(self, line: Line, after: int) -> None:
+        """What the session tells; ends with it, or with this connection."""
+        async for event in line.events(after):
+            await self._send(told.to_json(event))
+        if line.hosted.ended:
+            await self._socket.close(1000)
+        elif self._home.sessions.draining:
+            raise Busy("the server stops; everything that was said has been told", retry_after_s=5.0)
+        else:
+            raise Cancelled("another connection has taken this session over", remedy="What is said is told there.")
+
+    async def _acknowledge(self, line: Line) -> None:
+        """Tell now and then up to where the sound is safe."""
+        before = -1
+        while True:
+            await asyncio.sleep(ACK_EACH_S)
+            if line.hosted.acknowledged != before:
+                before = line.hosted.acknowledged
+                await self._send({"type": "ack", "position": timebase.seconds(before)})
+
+    async def _send(self, body: dict[str, Json]) -> None:
+        async with asyncio.timeout(SLOWEST_S), self._sending:
+            await self._socket.send_json(body)
+
+    async def _message(self) -> dict[str, Any] | bytes:
+        """The next message. Raises WebSocketDisconnect, and BadInput for text that is no JSON object with a type."""
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        if (data := message.get("bytes")) is not None:
+            return bytes(data)
+        try:
+            found = json.loads(message["text"])
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or "type" not in found:
+            raise BadInput("this message is no JSON object with a type", remedy="Send sound as binary messages.")
+        return found

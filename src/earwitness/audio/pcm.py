@@ -1,0 +1,108 @@
+"""Raw sound as it comes over wires: samples of a named encoding, rate and number of channels, in any pieces.
+
+Becomes 16 kHz mono float32. A piece may end in the middle of a sample: the rest waits for the next one.
+"""
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from numpy.typing import NDArray
+
+from earwitness.audio.mono import Mono
+from earwitness.errors import BadInput
+from earwitness.types import Samples
+
+WIDTHS = MappingProxyType({"s16le": 2, "s32le": 4, "f32le": 4, "mulaw": 1, "alaw": 1})
+"""Bytes of a sample, by encoding."""
+
+MOST_CHANNELS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How samples lie on a wire. Raises BadInput for encodings, rates and channels that are not read here."""
+
+    encoding: str = "s16le"
+    rate: int = 16_000
+    channels: int = 1
+
+    def __post_init__(self) -> None:
+        if self.encoding not in WIDTHS:
+            raise BadInput(
+                f"the encoding {self.encoding[:20]!r} is not read here",
+                remedy=f"Send one of {', '.join(WIDTHS)}.",
+                param="encoding",
+            )
+        if not 4_000 <= self.rate <= 192_000:
+            raise BadInput(f"{self.rate} samples a second are not read here", remedy="Send 4000 to 192000 Hz.")
+        if not 1 <= self.channels <= MOST_CHANNELS:
+            raise BadInput(f"{self.channels} channels are not read here", remedy=f"Send 1 to {MOST_CHANNELS}.")
+
+    @property
+    def frame(self) -> int:
+        """Bytes of a sample of all channels."""
+        return WIDTHS[self.encoding] * self.channels
+
+
+@dataclass(slots=True)
+class Pcm:
+    """Reads one stream of raw sound; `channel` picks one, None takes the mean."""
+
+    wire: Wire
+    channel: int | None = None
+    non_finite: int = 0
+    _mono: Mono = field(init=False)
+    _rest: bytes = b""
+
+    def __post_init__(self) -> None:
+        self._mono = Mono(self.channel, self)
+
+    def take(self, data: bytes) -> Samples:
+        """The samples that are ready after some more bytes, shape (n,)."""
+        data = self._rest + data
+        whole = len(data) - len(data) % self.wire.frame
+        self._rest = data[whole:]
+        if not whole:
+            return np.zeros(0, np.float32)
+        planes = np.ascontiguousarray(self._floats(data[:whole]).reshape(-1, self.wire.channels).T)
+        layout = "mono" if self.wire.channels == 1 else f"{self.wire.channels}c"
+        frame = AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
+        frame.sample_rate = self.wire.rate
+        found = self._mono.push(frame)
+        return np.zeros(0, np.float32) if found is None else found
+
+    def end(self) -> Samples:
+        """What the resampler still held."""
+        found = self._mono.flush()
+        return np.zeros(0, np.float32) if found is None else found
+
+    def _floats(self, data: bytes) -> Samples:
+        kind = self.wire.encoding
+        if kind == "f32le":
+            return np.frombuffer(data, "<f4").astype(np.float32)
+        if kind in {"s16le", "s32le"}:
+            whole = np.frombuffer(data, "<i2" if kind == "s16le" else "<i4")
+            return (whole / (2.0**15 if kind == "s16le" else 2.0**31)).astype(np.float32)
+        table = mulaw() if kind == "mulaw" else alaw()
+        return table[np.frombuffer(data, np.uint8)]
+
+
+def mulaw() -> Samples:
+    """The value of each of the 256 codes of mu-law, within ±1. Source: ITU-T G.711."""
+    code = ~np.arange(256, dtype=np.int64) & 0xFF
+    size = (((code & 0x0F) << 3) + 0x84 << ((code & 0x70) >> 4)) - 0x84
+    return _signed(size, code & 0x80 != 0)
+
+
+def alaw() -> Samples:
+    """The value of each of the 256 codes of A-law, within ±1. Source: ITU-T G.711."""
+    code = np.arange(256, dtype=np.int64) ^ 0x55
+    low, step = (code & 0x0F) << 4, (code & 0x70) >> 4
+    size = np.where(step == 0, low + 8, (low + 0x108) << np.maximum(step - 1, 0))
+    return _signed(size, code & 0x80 == 0)
+
+
+def _signed(size: NDArray[np.int64], negative: NDArray[np.bool_]) -> Samples:
+    return (np.where(negative, -size, size) / 2.0**15).astype(np.float32)
