@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from earwitness import batch, config
 from earwitness.audio import decode
@@ -147,25 +148,20 @@ def test_a_wrong_hello_is_told_and_the_socket_closed(server: str, first: str | b
 
 
 def test_a_web_page_of_another_host_may_not_listen(server: str) -> None:
-    with (
-        pytest.raises(Exception, match="401"),
-        connect(
-            server.replace("http", "ws") + "/ws",
-            origin="https://evil.example",  # type: ignore[arg-type]
-        ),
-    ):
+    url, evil = server.replace("http", "ws") + "/ws", Origin("https://evil.example")
+    with pytest.raises(InvalidStatus, match="401"), connect(url, origin=evil):
         pass
 
 
 def test_a_key_is_wanted_and_browsers_send_it_as_a_subprotocol(kit: Kit, tmp_path: Path) -> None:
     with running(config.load(home=tmp_path, api_key="sesame", log_level="error")) as address:
         url = address.replace("http", "ws") + "/ws"
-        with pytest.raises(Exception, match="401"), connect(url):
+        with pytest.raises(InvalidStatus, match="401"), connect(url):
             pass
         with connect(url, additional_headers={"authorization": "Bearer sesame"}) as socket:
             socket.send('{"type": "hello"}')
             assert "welcome" in str(socket.recv(60))
-        with connect(url, subprotocols=["earwitness", "earwitness-key.sesame"]) as socket:  # type: ignore[list-item]
+        with connect(url, subprotocols=[Subprotocol("earwitness"), Subprotocol("earwitness-key.sesame")]) as socket:
             assert socket.subprotocol == "earwitness"
 
 

@@ -141,6 +141,12 @@ class Hosted:
             changed = self._changed
             await changed.wait()
 
+    async def left(self) -> None:
+        """Wait until nobody is connected."""
+        while self._line is not None:
+            changed = self._changed
+            await changed.wait()
+
     async def close(self) -> None:
         """Let go of the session, whatever it still has to tell; its journal stays unless everything was told."""
         self._let_go = not self._over

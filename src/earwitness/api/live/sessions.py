@@ -166,8 +166,7 @@ class Sessions:
         await asyncio.gather(*(h.close() for h in held), return_exceptions=True)
         with suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
-                while any(h.joined for h in held):  # the doors tell their clients
-                    await asyncio.sleep(0.01)
+                await asyncio.gather(*(h.left() for h in held))  # the doors tell their clients
         await asyncio.gather(*self._endings, return_exceptions=True)
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
