@@ -194,6 +194,7 @@ class Server:
 
     port: int
     ready_s: float
+    pid: int
 
     def ask(self, path: Path, **fields: str) -> http.client.HTTPResponse:
         """Send a recording to `/v1/audio/transcriptions` on a connection of its own; the answer is not yet read."""
@@ -226,7 +227,7 @@ def serving(folder: Path) -> Iterator[Server]:
                 sys.exit(f"the server did not start:\n{log.read_text()}")
             port = port or _port(log)
             time.sleep(0.005)
-        yield Server(port, time.perf_counter() - began)
+        yield Server(port, time.perf_counter() - began, process.pid)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

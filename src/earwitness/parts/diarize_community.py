@@ -103,7 +103,7 @@ class Heard:
         """See `Hearing.tell`."""
         windows = [*self.windows, *self._rest()]
         stretches = [s for w in windows for s in w.stretches]
-        voices = np.array([s.voice for s in stretches], np.float32).reshape(-1, 256)
+        voices = np.array([s.voice for s in stretches], np.float16).reshape(-1, 256)
         seconds = np.array([s.duration_s for s in stretches])
         found = clusters.speakers(voices, seconds, crowd, self.networks.pieces)
         active, leading = timeline.turns(windows, found, self.end_s or 0.0)
@@ -135,7 +135,9 @@ class Heard:
             Window(
                 seen.start_s + look.at_s,
                 np.packbits(look.active).tobytes(),
-                tuple(Stretch(*run, voice) for run in look.runs if (voice := next(voices)) is not None),
+                tuple(
+                    Stretch(*run, voice.astype(np.float16)) for run in look.runs if (voice := next(voices)) is not None
+                ),
             )
             for look in seen.looks
         ]

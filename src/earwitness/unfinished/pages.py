@@ -16,7 +16,7 @@ from earwitness.stages.guard import NO_CREDIT, Credit
 from earwitness.stages.speech import Heard
 from earwitness.types import Samples, Segment, Suppressed
 
-FORMAT = 1
+FORMAT = 2
 """To be raised with every change of a page, of what the fold remembers, or of what a diarizer keeps."""
 
 JSON = "page"

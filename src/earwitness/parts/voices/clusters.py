@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from earwitness.parts import Crowd
 from earwitness.parts.voices.frames import JUDGED
-from earwitness.parts.voices.library import Floats, Pieces
+from earwitness.parts.voices.library import Floats, Halves, Pieces
 
 Labels = NDArray[np.int64]
 
@@ -53,7 +53,7 @@ class Group:
 
 
 def speakers(
-    voices: Floats, seconds: NDArray[np.float64], crowd: Crowd, pieces: Pieces, judged: int = JUDGED
+    voices: Floats | Halves, seconds: NDArray[np.float64], crowd: Crowd, pieces: Pieces, judged: int = JUDGED
 ) -> Floats:
     """The speakers' embeddings, shape (speakers, 256), in no order; empty where there is nothing to go by.
 
@@ -70,18 +70,11 @@ def speakers(
     if clear.sum() < 2:
         clear = seconds >= min(0.3, float(seconds.max()))
     blocks = range(0, int(clear.sum()), BLOCK)
-    some, lasting = voices[clear], seconds[clear]
-    tight = CLOSE if len(blocks) > 1 else CLOSER
-    groups = [
-        group
-        for first in blocks
-        for group in grouped(
-            views(some[first : first + BLOCK], pieces),
-            some[first : first + BLOCK],
-            lasting[first : first + BLOCK],
-            tight,
-        )
-    ]
+    rows, lasting = np.flatnonzero(clear), seconds[clear]
+    tight, groups = CLOSE if len(blocks) > 1 else CLOSER, list[Group]()
+    for first in blocks:
+        some = voices[rows[first : first + BLOCK]].astype(np.float32)
+        groups += grouped(views(some, pieces), some, lasting[first : first + BLOCK], tight)
     fewest, most = crowd.count or crowd.least or 1, crowd.count or crowd.most or len(voices)
     minutes = seconds.sum() / judged / 60
     least_s = float(np.clip(OWN_LEAST_S * minutes, OWN_LEAST_S, MOST_OWN_LEAST_S))
@@ -104,11 +97,15 @@ def views(voices: Floats, pieces: Pieces) -> Floats:
     return found
 
 
-def alike(voices: Floats, others: Floats) -> Floats:
+def alike(voices: Floats | Halves, others: Floats) -> Floats:
     """Cosines of each with each: shape (n, m)."""
     theirs, blocks = unit(others).T, range(0, max(1, len(voices)), BLOCK)
-    found: Floats = np.concatenate([unit(voices[first : first + BLOCK]) @ theirs for first in blocks])
+    found: Floats = np.concatenate([unit(_single(voices[first : first + BLOCK])) @ theirs for first in blocks])
     return found
+
+
+def _single(rows: Floats | Halves) -> Floats:
+    return rows.astype(np.float32, copy=False)
 
 
 def unit(rows: Floats) -> Floats:
@@ -169,10 +166,12 @@ def _joined(one: Group, other: Group) -> Group:
     return Group(view, voice, size, speech_s)
 
 
-def _others(found: Floats, voices: Floats, seconds: NDArray[np.float64], own_s: float, least_s: float) -> Floats:
+def _others(
+    found: Floats, voices: Floats | Halves, seconds: NDArray[np.float64], own_s: float, least_s: float
+) -> Floats:
     """Speakers among the stretches that are like none of those found: those who say little."""
     alone = (alike(voices, found).max(1) < ALIKE) & (seconds >= BORNE_OUT * own_s)
-    some, lasting = voices[alone], seconds[alone]
+    some, lasting = _single(voices[alone]), seconds[alone]
     if not 0 < len(some) <= BLOCK:
         return np.zeros((0, 256), np.float32)
     labels = _linked(unit(some), 1 - ALIKE - 0.1)

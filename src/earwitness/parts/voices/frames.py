@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from earwitness.audio import timebase
 from earwitness.hardware import ort
 from earwitness.parts.voices import graphs
-from earwitness.parts.voices.library import Floats, Pieces
+from earwitness.parts.voices.library import Floats, Halves, Pieces
 from earwitness.types import Samples
 
 Activity = NDArray[np.uint8]
@@ -66,7 +66,7 @@ class Stretch:
     local: int
     first: int
     last: int
-    voice: Floats
+    voice: Halves
 
     @property
     def duration_s(self) -> float:

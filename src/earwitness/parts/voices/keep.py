@@ -25,7 +25,7 @@ def arrays(windows: Sequence[Window]) -> Arrays:
         "packed": np.frombuffer(b"".join(w.packed for w in windows), np.uint8).reshape(-1, PACKED),
         "stretches": np.array([len(w.stretches) for w in windows], np.int64),
         "spans": np.array([(s.local, s.first, s.last) for s in inside], np.int64).reshape(-1, 3),
-        "voices": np.array([s.voice for s in inside], np.float32).reshape(-1, VOICE),
+        "voices": np.array([s.voice for s in inside], np.float16).reshape(-1, VOICE),
     }
 
 
@@ -35,7 +35,7 @@ def windows(kept: Arrays) -> list[Window]:
     counts, spans, voices = (
         _of(kept, "stretches", np.int64, 1),
         _of(kept, "spans", np.int64, 2),
-        _of(kept, "voices", np.float32, 2),
+        _of(kept, "voices", np.float16, 2),
     )
     total = int(counts.sum())
     fits = len(start_s) == len(counts) and len(spans) == len(voices) == total and not (counts < 0).any()

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from earwitness.parts import Crowd
 from earwitness.parts.voices import clusters
-from earwitness.parts.voices.library import Floats
+from earwitness.parts.voices.library import Floats, Halves
 from earwitness.types import Diarization, Notice, Speaker, Turn
 
 SURE = 0.6
 """Difference of cosines, between a speaker's own voice and the next one, at which there is no doubt."""
 
 Numbered = Sequence[tuple[int, Turn]]
-Heard = tuple[Floats, NDArray[np.float64]]
+Heard = tuple[Floats | Halves, NDArray[np.float64]]
 """Embeddings of stretches, shape (n, d), and how long each is."""
 
 
@@ -43,7 +43,7 @@ def _names(order: list[int]) -> dict[int, str]:
     return {who: f"S{n}" for n, who in enumerate(dict.fromkeys(order), 1)}
 
 
-def _sure(voices: Floats, seconds: NDArray[np.float64], speakers: Floats) -> dict[int, float]:
+def _sure(voices: Floats | Halves, seconds: NDArray[np.float64], speakers: Floats) -> dict[int, float]:
     """How well each speaker's stretches stand apart from the other speakers, from 0 to 1; none where there is one."""
     if len(speakers) < 2:
         return {}
