@@ -25,6 +25,9 @@ ENCODINGS = {"pcm_s16le": "s16le", "linear16": "s16le", "pcm_f32le": "f32le", "g
 class Taking(Protocol):
     """Takes the bytes of one client."""
 
+    line: Line
+    """Where its sound goes."""
+
     async def take(self, data: bytes) -> None:
         """Some more bytes. Raises BadInput, and Cancelled where the session is no longer this client's."""
         ...
@@ -43,41 +46,47 @@ def taking(line: Line, encoding: str, rate: int, channels: int, channel: int | N
 
     Raises BadInput for what is not read here.
     """
+    found = wire(encoding, rate, channels)
+    return _Container(line, channel, skip) if found is None else _Raw(line, Pcm(found, channel), skip)
+
+
+def wire(encoding: str, rate: int, channels: int) -> Wire | None:
+    """How raw sound lies on the wire; None where its container says so. Raises BadInput for what is not read here."""
     name = encoding.strip().lower()
-    if name == CONTAINER:
-        return _Container(line, channel, skip)
-    return _Raw(line, Pcm(Wire(ENCODINGS.get(name, name), rate, channels), channel), skip)
+    return None if name == CONTAINER else Wire(ENCODINGS.get(name, name), rate, channels)
 
 
 class _Skipping:
     """Hands samples to a line, but for the first ones."""
 
     def __init__(self, line: Line, skip: int) -> None:
-        self._line, self._skip = line, skip
+        self.line, self._skip = line, skip
 
-    async def hear(self, samples: Samples) -> None:
+    async def _hear(self, samples: Samples) -> None:
         fresh, self._skip = samples[self._skip :], max(0, self._skip - len(samples))
         if len(fresh):
-            await self._line.hear(fresh)
+            await self.line.hear(fresh)
 
 
-class _Raw:
+class _Raw(_Skipping):
     def __init__(self, line: Line, pcm: Pcm, skip: int) -> None:
-        self._out, self._pcm = _Skipping(line, skip), pcm
+        super().__init__(line, skip)
+        self._pcm = pcm
 
     async def take(self, data: bytes) -> None:
-        await self._out.hear(self._pcm.take(data))
+        await self._hear(self._pcm.take(data))
 
     async def flush(self) -> None:
-        await self._out.hear(self._pcm.end())
+        await self._hear(self._pcm.end())
 
     async def end(self) -> None:
         await self.flush()
 
 
-class _Container:
+class _Container(_Skipping):
     def __init__(self, line: Line, channel: int | None, skip: int) -> None:
-        self._out, self._loop = _Skipping(line, skip), asyncio.get_running_loop()
+        super().__init__(line, skip)
+        self._loop = asyncio.get_running_loop()
         self._given: asyncio.Queue[Samples] = asyncio.Queue()
         self._flow = Flow(self._give, channel=channel)
 
@@ -100,4 +109,4 @@ class _Container:
 
     async def _hand_over(self) -> None:
         while not self._given.empty():
-            await self._out.hear(self._given.get_nowait())
+            await self._hear(self._given.get_nowait())

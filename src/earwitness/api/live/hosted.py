@@ -8,10 +8,10 @@ nothing else; a source that is faster than the session is made to wait. Knows no
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -65,6 +65,8 @@ class Hosted:
         `closed` is called at the end.
         """
         self.id, self.session = ident, session
+        self.taker: Any = None
+        """What a door keeps with the session that meets its client anew with each piece of sound."""
         self.last_heard = self.last_joined = time.monotonic()
         self._pool, self._written, self._seq, self._closed = pool, written, told, closed
         self._loop = asyncio.get_running_loop()
@@ -175,7 +177,7 @@ class Hosted:
         self._mine(line)
         self.last_heard = time.monotonic()
 
-    async def events(self, line: "Line", after: int) -> AsyncIterator[Numbered]:
+    async def events(self, line: "Line", after: int) -> AsyncGenerator[Numbered, None]:
         """See `Line.events`."""
         for old in await self._from_journal(after):
             yield old
@@ -362,7 +364,7 @@ class Line:
         self.hosted.touch(self)
         self.hosted.end()
 
-    def events(self, after: int = 0) -> AsyncIterator[Numbered]:
+    def events(self, after: int = 0) -> AsyncGenerator[Numbered, None]:
         """All events after that number, then those to come; ends with the session, or when another line is joined.
 
         Of drafts only the newest is told.

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from earwitness.api import house
 from earwitness.api.errors import sentence
 from earwitness.api.house import House
-from earwitness.api.live.hearing import Taking, taking
+from earwitness.api.live.hearing import Taking, taking, wire
 from earwitness.api.live.hosted import Line
 from earwitness.api.live.sessions import Told
 from earwitness.audio import timebase
@@ -88,11 +88,13 @@ def recipe_of(about: Mapping[str, Any]) -> Recipe:
 def parsed(given: object) -> Hello:
     """A hello from plain values. Raises BadInput for what is none, naming the field."""
     try:
-        return Hello.model_validate(given)
+        found = Hello.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "hello"
         raise BadInput(f"the hello's {name} is wrong: {first['msg']}", param=name) from None
+    wire(found.encoding, found.rate, found.channels)
+    return found
 
 
 @router.websocket("/ws")
