@@ -13,6 +13,7 @@ from earwitness.cli.captions import Screen
 from earwitness.events import Failed, Final, Gap, Partial, Revised, Settled
 from earwitness.types import Segment, Suppressed
 from support import sounds
+from support.stations import serving
 
 
 def test_the_sample_is_captioned_with_its_two_speakers(sample: Path) -> None:
@@ -23,6 +24,20 @@ def test_the_sample_is_captioned_with_its_two_speakers(sample: Path) -> None:
     assert lines[1].startswith("00:01  S2  Yes")
     assert any("ditch" in line for line in lines)
     assert lines == sorted(lines, key=lambda line: line[:5])
+
+
+def test_a_station_is_captioned_to_its_last_word(sample: Path) -> None:
+    with serving(sample.read_bytes()) as url:
+        told = CliRunner().invoke(app, ["listen", url])
+    assert told.exit_code == 0, told.output
+    assert "ditch" in told.output
+    assert "broke off" in told.output
+    assert "secret" not in told.output
+
+
+def test_a_device_beside_another_source_is_refused(sample: Path) -> None:
+    told = CliRunner().invoke(app, ["listen", str(sample), "--device", "1"])
+    assert told.exit_code == 3
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

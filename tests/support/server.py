@@ -6,19 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import uvicorn
-
 from earwitness.api.app import create
+from earwitness.cli.serve import serving
 from earwitness.config import Settings
 from earwitness.kit import Kit
 
 
 @contextmanager
-def running(settings: Settings, kit: Kit | None = None) -> Iterator[str]:
+def running(settings: Settings, kit: Kit | None = None, port: int = 0) -> Iterator[str]:
     """The base address of a server with these settings, stopped at the end."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create(settings, kit), log_config=None, access_log=False))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    server = serving(create(settings, kit))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     deadline = time.monotonic() + 30

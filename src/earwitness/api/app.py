@@ -18,7 +18,7 @@ from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
 from earwitness.api.house import House
-from earwitness.api.live import chunks, ws
+from earwitness.api.live import chunks, page, ws
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.archive.people import People
@@ -73,6 +73,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         speakers,
         ws,
         chunks,
+        page,
         native,
     ):  # native's /transcribe/{model} takes what is left
         app.include_router(door.router)

@@ -22,7 +22,7 @@ from earwitness.api.errors import answer
 from earwitness.api.house import House
 from earwitness.errors import EarwitnessError, EngineFailed, Unauthorized
 
-OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs")
+OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live")
 """Paths, and all below them, that need no key."""
 
 DRAIN_S = 3.0

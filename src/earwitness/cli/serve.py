@@ -7,6 +7,9 @@ import typer
 if TYPE_CHECKING:
     import socket
 
+    import uvicorn
+    from fastapi import FastAPI
+
     from earwitness.config import Settings
 
 
@@ -69,13 +72,16 @@ def listen(settings: "Settings") -> "socket.socket":
 
 
 def run(settings: "Settings", listener: "socket.socket") -> None:
-    """Serve until a signal comes; live sessions are told what was said before their sockets close."""
-    import uvicorn
-    from typing_extensions import override
-
+    """Serve until a signal comes."""
     from earwitness.api.app import create
 
-    app = create(settings)
+    serving(create(settings)).run(sockets=[listener])
+
+
+def serving(app: "FastAPI") -> "uvicorn.Server":
+    """The server of an application; it tells live sessions what was said before their sockets close."""
+    import uvicorn
+    from typing_extensions import override
 
     class Server(uvicorn.Server):
         @override
@@ -83,7 +89,7 @@ def run(settings: "Settings", listener: "socket.socket") -> None:
             await app.state.house.sessions.drain()
             await super().shutdown(sockets)
 
-    server = Server(
+    return Server(
         uvicorn.Config(
             app,
             log_config=None,
@@ -94,4 +100,3 @@ def run(settings: "Settings", listener: "socket.socket") -> None:
             ws_max_size=LARGEST_MESSAGE,
         )
     )
-    server.run(sockets=[listener])

@@ -1,4 +1,4 @@
-"""Plays a recording into a session: at the pace at which it was spoken, or as fast as the session takes it."""
+"""Plays sound into a session: at the pace at which it was spoken, as it arrives, or as fast as the session takes it."""
 
 import threading
 import time
@@ -14,19 +14,24 @@ BLOCK = timebase.samples(0.1)
 
 
 def play(
-    blocks: Iterable[Audio],
+    blocks: Iterable[Audio | None],
     session: Session,
     woken: threading.Event,
     *,
     fast: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Event]:
-    """All that the session tells of a recording that comes in blocks; `woken` is what its `wake` sets.
+    """All that the session tells of sound that comes in blocks; `woken` is what its `wake` sets.
+
+    None among the blocks says that none has come yet. `fast` takes them as they come.
 
     Ends when everything was told. Where whoever iterates closes it early, the session is left as it is.
     """
     began, first = clock(), None
     for block in blocks:
+        if block is None:
+            yield from _step(session, woken, 0.0)
+            continue
         first = block.start_s if first is None else first
         due = began + block.end_s - first
         while session.full or (not fast and clock() < due):
