@@ -358,3 +358,37 @@ def test_the_edges_are_what_framing_may_add(margin_s: float) -> None:
     audio = Audio(np.zeros(16_000 + 2 * margin, np.float32), 100_000 - margin)
     longest = max(framed(audio, speech, *pair).duration_s for pair in ((LEAD, LEAD), (SECOND_LEAD, SECOND_TAIL)))
     assert longest - speech.duration_s == pytest.approx(edges_s(margin_s))
+
+
+MANY = Can(languages=("en", "es", "de"), detects_language=True)
+
+
+def _spoken(language: str, prob: float, logprob: float = -0.2) -> Segments:
+    return _said(f"something in {language}", 0.95, logprob, language=language, language_prob=prob)
+
+
+def test_a_few_words_do_not_change_the_language() -> None:
+    stretches = [_stretch(0, 5), _stretch(10, 1), _stretch(20, 5)]
+    answers = _spoken("en", 0.99), _spoken("es", 0.9, -0.8), _spoken("en", 1.0, -0.3), _spoken("en", 0.97)
+    found, looks = _run(stretches, *answers, can=MANY)
+    assert [f.segments[0].language for f in found] == ["en", "en", "en"]
+    assert [clip.ask.language for clip in looks.clips] == [None, None, "en", None]
+
+
+def test_another_language_is_believed_where_it_is_likelier() -> None:
+    answers = _spoken("en", 0.99), _spoken("es", 0.9, -0.2), _spoken("en", 1.0, -0.9)
+    found, _ = _run([_stretch(0, 5), _stretch(10, 1)], *answers, can=MANY)
+    assert [f.segments[0].language for f in found] == ["en", "es"]
+
+
+def test_long_and_sure_speech_changes_the_language_at_once() -> None:
+    stretches = [_stretch(0, 5), _stretch(10, 5), _stretch(20, 5)]
+    found, looks = _run(stretches, _spoken("en", 0.99), _spoken("es", 0.95), _spoken("es", 0.5), can=MANY)
+    assert [f.segments[0].language for f in found] == ["en", "es", "es"]
+    assert len(looks.clips) == len(stretches)
+
+
+def test_a_language_that_is_asked_for_is_never_in_doubt() -> None:
+    looks = Looks(_spoken("en", 0.99), _spoken("en", 0.3))
+    list(recognise([_stretch(0, 5), _stretch(10, 1)], looks.submit, Ask(language="en"), MANY, Guarding()))
+    assert [clip.ask.language for clip in looks.clips] == ["en", "en"]

@@ -82,15 +82,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What the recording has earned so far: the running mean of its clips' trust."""
+    """What the recording has earned so far: the running mean of its clips' trust; and the language spoken last."""
 
     trust: float = 0.0
     clips: int = 0
+    language: str | None = None
 
-    def after(self, verdict: Verdict) -> "Credit":
-        """The credit with one more clip."""
+    def after(self, verdict: Verdict, language: str | None = None) -> "Credit":
+        """The credit with one more clip, in that language if it was given out."""
         share = 1 / min(self.clips + 1, 8)
-        return Credit(self.trust + share * (max(-6.0, min(6.0, verdict.trust)) - self.trust), self.clips + 1)
+        trust = self.trust + share * (max(-6.0, min(6.0, verdict.trust)) - self.trust)
+        return Credit(trust, self.clips + 1, self.language if verdict.reason else language or self.language)
 
     @property
     def worth(self) -> float:

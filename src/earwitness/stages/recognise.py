@@ -15,7 +15,7 @@ from functools import reduce
 import numpy as np
 
 from earwitness.audio import timebase
-from earwitness.stages import guard, phrase, resume
+from earwitness.stages import guard, phrase, resume, tongue
 from earwitness.stages.guard import NO_CREDIT, Credit, Guarding
 from earwitness.stages.speech import Listening, Stretch
 from earwitness.types import Ask, Audio, Can, Clip, Segment, Span, Suppressed
@@ -56,6 +56,10 @@ class _Pending:
     resumed: bool = False
     settled: bool = False
     """Whether no further look is needed."""
+    again: Future[Segments] | None = None
+    """A look in the language of before, where another one is in doubt."""
+    spoken: bool = False
+    """Whether its language was looked at; that is done in order."""
 
     def best(self) -> tuple[Segments, Segments | None]:
         """The look to believe and another one, None where there is only one; waits for the last."""
@@ -138,7 +142,10 @@ class Walk:
     def ready(self) -> bool:
         """Whether `finish` would not wait: the first of the stretches is settled, or failed."""
         first = self.waiting[0] if self.waiting else None
-        return first is not None and (first.settled or first.failed)
+        if first is None or not first.settled or first.failed:
+            return first is not None and first.failed
+        self._listen_for_language(first)
+        return first.again is None or first.again.done()
 
     @property
     def resuming(self) -> bool:
@@ -167,6 +174,9 @@ class Walk:
         pending = self.waiting[0]
         while not pending.settled:
             self._go_on(pending)
+        self._listen_for_language(pending)
+        if pending.again is not None:
+            pending.again.result()
         self.waiting.popleft()
         found = self._judged(pending)
         return replace(found, whole=not self.resuming, credit=self.credit)
@@ -192,6 +202,16 @@ class Walk:
             pending.settled = True
             self._ask_for_the_rest(pending, kept)
 
+    def _listen_for_language(self, pending: _Pending) -> None:
+        """Ask for a look in the language of before, where the stretch is said to be in another and may not be."""
+        if pending.spoken or self.ask.language is not None or not self.can.detects_language:
+            return
+        pending.spoken = True
+        before = tongue.doubtful(pending.best()[0], pending.stretch, self.credit.language)
+        if before is not None:
+            clip = self.clip(pending.stretch)
+            pending.again = self.submit(replace(clip, ask=replace(self.ask, language=before, languages=())))
+
     def _ask_for_the_rest(self, pending: _Pending, kept: Segments) -> None:
         parts = resume.parted(kept, pending.stretch) if self.how.resume else None
         if parts is None:
@@ -205,6 +225,7 @@ class Walk:
         """What of the kept look is given out, and what is held back; all its words are in one or the other."""
         stretch, span = pending.stretch, pending.stretch.span
         best, other = pending.best()
+        best = best if pending.again is None else tongue.likelier(best, pending.again.result())
         whole, held = self._undoubled(best, stretch) if pending.resumed else (best, ())
         kept, phantoms = guard.sifted(whole, stretch, self.how)
         held += phantoms
@@ -213,7 +234,7 @@ class Walk:
             return Recognised((), held, span.end, stretch.audio)
         single = self.can.languages is not None and len(self.can.languages) == 1
         verdict = guard.judge(kept, other, stretch, self.credit, self.how, single_language=single)
-        self.credit = self.credit.after(verdict) if kept else self.credit
+        self.credit = self.credit.after(verdict, kept[0].language) if kept else self.credit
         if verdict.reason is not None:
             text = " ".join(s.text for s in kept)
             held += (Suppressed(span.start_s, span.end_s, verdict.reason, text),)
