@@ -25,11 +25,14 @@ class Listener:
     vad: Vad
     now: float | None = None
     """The clock, where a test sets it."""
+    relief: Seat | None = None
     told: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.woken = threading.Event()
-        self.session = Session(live(self.recipe), self.seat, self.vad, wake=self.woken.set, clock=self._clock)
+        self.session = Session(
+            live(self.recipe), self.seat, self.vad, relief=self.relief, wake=self.woken.set, clock=self._clock
+        )
 
     def _clock(self) -> float:
         return time.monotonic() if self.now is None else self.now

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from earwitness.events import Ended, Failed, Final, Flushed, Gap, Partial, Settled, SpeechEnded, SpeechStarted
-from earwitness.models.lane import Lane, Urgency
+from earwitness.events import Ended, Failed, Final, Flushed, Gap, Noted, Partial, Settled, SpeechEnded, SpeechStarted
+from earwitness.models.lane import Lane, Seat, Urgency
 from earwitness.stages.recipe import Captioning, Recipe
 from earwitness.types import Samples
 from support.listening import Listener
@@ -29,17 +29,22 @@ def engine() -> Steady:
 
 
 @pytest.fixture
-def listen(engine: Steady) -> Iterator[Listen]:
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as found:
+        yield found
+
+
+@pytest.fixture
+def listen(engine: Steady, stack: ExitStack) -> Listen:
     """Makes sessions on one lane, with the clock standing still unless it is moved."""
-    with ExitStack() as stack:
-        lane = Lane(engine, workers=1)
-        stack.callback(lane.close)
+    lane = Lane(engine, workers=1)
+    stack.callback(lane.close)
 
-        def make(recipe: Recipe | None = None, *, now: float | None = None) -> Listener:
-            seat = stack.enter_context(lane.seat(urgency=Urgency.LIVE_FINAL))
-            return Listener(recipe or Recipe(), seat, Loudness(), now)
+    def make(recipe: Recipe | None = None, *, now: float | None = None, relief: Seat | None = None) -> Listener:
+        seat = stack.enter_context(lane.seat(urgency=Urgency.LIVE_FINAL))
+        return Listener(recipe or Recipe(), seat, Loudness(), now, relief=relief)
 
-        yield make
+    return make
 
 
 def test_a_flush_ends_the_open_utterance_and_is_answered_after_its_text(listen: Listen) -> None:
@@ -94,6 +99,24 @@ def test_what_an_engine_cannot_do_is_told_as_a_gap_and_the_rest_goes_on(listen: 
     assert gap.start_s == pytest.approx(second / 16_000, abs=0.04)
     assert [e.utterance for e in told.settled] == [1, 2, 3]
     assert {e.utterance for e in told.told if isinstance(e, Final)} == {1, 3}
+
+
+def test_a_smaller_model_takes_what_would_come_late_and_its_text_is_marked(
+    listen: Listen, engine: Steady, stack: ExitStack
+) -> None:
+    smaller = Lane(Steady(), workers=1)
+    stack.callback(smaller.close)
+    engine.gate.clear()
+    seat = stack.enter_context(smaller.seat(urgency=Urgency.LIVE_FINAL))
+    told = listen(Recipe(captioning=Captioning(drafts=False)), now=100.0, relief=seat)
+    for _ in range(4):
+        told.push(said(1.0))
+        told.now = (told.now or 0) + 2.0
+    engine.gate.set()
+    told.end()
+    assert not told.gaps
+    assert [("smaller_model" in s.marks) for s in told.segments] == [False, False, True, True]
+    assert [n.notice.code for n in told.of(Noted) if isinstance(n, Noted)] == ["smaller_model"]
 
 
 def test_what_would_come_too_late_is_given_up_and_marked(listen: Listen, engine: Steady) -> None:

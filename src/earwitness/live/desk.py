@@ -14,11 +14,11 @@ from earwitness.gathering import fallen
 from earwitness.kit import Kit
 from earwitness.live.session import Session, Since
 from earwitness.live.speaking import Speaking
-from earwitness.models.lane import Urgency
+from earwitness.models.lane import Seat, Urgency
 from earwitness.parts import Ear
 from earwitness.stages import align
 from earwitness.stages.recipe import CHANNELS, Recipe, live
-from earwitness.types import Notice, Plan, Speaker
+from earwitness.types import Ask, Can, Notice, Plan, Speaker
 
 
 @contextmanager
@@ -41,6 +41,7 @@ def opened(
         ask, timer = align.shared(recipe, lane.can, kit.aligners(), kit.aligner)
         ask, left_out = honour(ask, lane.can)
         speaking = _speaking(recipe, kit, held, wake, since.labels)
+        relief = held.enter_context(_relief(recipe, kit, lane.can, ask))
         noticed = (*fallen(plan), *_not_honoured(left_out), *_forgotten(since))
         yield (
             plan,
@@ -51,11 +52,29 @@ def opened(
                 ask=ask,
                 timer=timer,
                 speaking=speaking,
+                relief=relief,
                 noticed=noticed,
                 since=since,
                 wake=wake,
             ),
         )
+
+
+@contextmanager
+def _relief(recipe: Recipe, kit: Kit, can: Can, ask: Ask) -> Iterator[Seat | None]:
+    """A seat at the recipe's smaller model. Raises Unsupported where it can't take the other's place."""
+    name = recipe.captioning.relief if recipe.captioning else None
+    if name is None:
+        yield None
+        return
+    with kit.lane(name) as (plan, lane):
+        _, left_out = honour(ask, lane.can)
+        known = lane.can.languages is None or set(can.languages or (ask.language,)) <= set(lane.can.languages)
+        if left_out or not known or lane.can.max_clip_s < can.max_clip_s:
+            lacks = ", ".join(left_out) or ("languages" if not known else "long clips")
+            raise Unsupported(f"{plan.model} can't take part of this: it lacks {lacks}", param="relief")
+        with lane.seat(urgency=Urgency.LIVE_FINAL) as seat:
+            yield seat
 
 
 def _forgotten(since: Since) -> tuple[Notice, ...]:

@@ -50,6 +50,9 @@ AHEAD = 6
 BLOCK = timebase.samples(1.0)
 """Sound is taken in pieces of at most this many samples, so that the open utterance is looked at in time."""
 
+RELIEF_S = 2.0
+"""Where the oldest utterance has waited so long for its text, a smaller model helps, if there is one."""
+
 EARLY_S = 2.0
 """A source so far ahead of the clock is no live one: it can wait, and nothing of it is given up."""
 
@@ -92,6 +95,7 @@ class Session:
         ask: Ask | None = None,
         timer: Timer | None = None,
         speaking: Speaking | None = None,
+        relief: Seat | None = None,
         noticed: Iterable[Notice] = (),
         since: Since = Since(),
         wake: Callable[[], None] = lambda: None,
@@ -99,7 +103,8 @@ class Session:
     ) -> None:
         """`recipe` is made by `recipe.live`, `ask` is what of it the engine can do.
 
-        `timer` times words and `speaking` tells who speaks, where that is asked for; `noticed` is told at first.
+        `timer` times words and `speaking` tells who speaks, where that is asked for; `relief` is a seat at a
+        smaller model, for what would come late; `noticed` is told at first.
         """
         self._captioning = recipe.captioning or Captioning()
         self._how = fitting(recipe.listening, seat.can)
@@ -113,6 +118,7 @@ class Session:
         self._held, self._sent = deque[_Due](), deque[_Due]()
         self._speaking = speaking
         self._noticed = [Noted(n) for n in noticed]
+        self._relief, self._relieved = relief, False
         self._finals = list[Final]()
         self._suppressed: tuple[Suppressed, ...] = ()
         self._first = self._received = since.position
@@ -235,7 +241,12 @@ class Session:
 
     # ── recognition ──
     def _final(self, clip: Clip) -> Future[Segments]:
-        future = self._seat.submit(clip, Urgency.LIVE_FINAL)
+        late = self._relief is not None and self.lag_s > RELIEF_S
+        if late and not self._relieved:
+            self._relieved = True
+            self._noticed.append(Noted(Notice("smaller_model", "text comes late, so a smaller model takes part of it")))
+        future = (self._relief if late and self._relief else self._seat).submit(clip, Urgency.LIVE_FINAL)
+        future = _marked(future) if late else future
         future.add_done_callback(lambda _: self._wake())
         return future
 
@@ -298,6 +309,22 @@ class Session:
             self._speaking.hear(due.number, stretch.audio, finals)
         told.append(Settled(due.number, stretch.span.start_s, stretch.span.end_s, held, forced=stretch.goes_on))
         return True
+
+
+def _marked(found: Future[Segments]) -> Future[Segments]:
+    """Segments that another model than the session's recognised, marked as such."""
+    marked: Future[Segments] = Future()
+
+    def done(_: Future[Segments]) -> None:
+        if found.cancelled() or not marked.set_running_or_notify_cancel():
+            marked.cancel()
+        elif error := found.exception():
+            marked.set_exception(error)
+        else:
+            marked.set_result(tuple(replace(s, marks=(*s.marks, "smaller_model")) for s in found.result()))
+
+    found.add_done_callback(done)
+    return marked
 
 
 def _given_up(due: _Due) -> _Due:

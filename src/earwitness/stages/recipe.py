@@ -58,6 +58,8 @@ class Captioning:
     """Whether the text of an open utterance is shown before it is final."""
     cadence_s: float = 0.4
     """New sound between two drafts, at least."""
+    relief: str | None = None
+    """A smaller model for final text that would come late; it is loaded with the session, and its text is marked."""
     most_lag_s: float = 10.0
     """Text that would come later than this after its utterance is given up, and marked as a gap."""
 

@@ -41,7 +41,7 @@ FIELDS = [
         ("end", "true: no more sound comes; wait for everything."),
         *((name, f"As in the hello of the socket; {name} of a new session.") for name in (
             "model", "language", "task", "prompt", "encoding", "rate", "channels", "channel", "words", "speakers",
-            "endpoint", "drafts", "language_gate",
+            "endpoint", "drafts", "relief", "language_gate",
         )),
     )
 ]  # fmt: skip

@@ -55,6 +55,8 @@ class Hello(BaseModel):
     channel: int | None = None
     words: bool = False
     speakers: bool = False
+    relief: str | None = None
+    """A smaller model for text that would come late."""
     endpoint: float = Field(0.5, ge=0.1, le=10)
     drafts: bool = True
     language_gate: bool = True
@@ -79,7 +81,7 @@ def recipe_of(about: Mapping[str, Any]) -> Recipe:
             word_times=hello.words,
         ),
         aligner="auto" if hello.words else None,
-        captioning=Captioning(hello.endpoint, hello.drafts),
+        captioning=Captioning(hello.endpoint, hello.drafts, relief=hello.relief),
         diarizing=Diarizing() if hello.speakers else None,
         guarding=Guarding(language_gate=hello.language_gate),
     )
