@@ -15,6 +15,7 @@ from earwitness import batch, gathering
 from earwitness.api.bridge import Run, Work, Works, in_thread
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
+from earwitness.api.passes import Passes
 from earwitness.api.uploads import Upload, received, received_raw
 from earwitness.api.wishes import LONGEST_REFERENCE_S, Reference
 from earwitness.archive.people import People
@@ -50,6 +51,7 @@ class House:
     started: float = field(default_factory=time.time)
     missed: dict[str, float] = field(default_factory=dict)
     """When a model could last not be loaded ahead."""
+    passes: Passes = field(default_factory=Passes)
 
     def form(self, request: Request) -> AbstractAsyncContextManager[Upload]:
         """The request's form, received to disk, if there is a place for it. Raises Busy, and what `received` raises."""

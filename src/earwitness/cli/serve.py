@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from earwitness.config import Settings
 
 
-LARGEST_MESSAGE = 4 * 2**20
-"""Bytes of a socket's message: two minutes of sound at 16 kHz."""
+LARGEST_MESSAGE = 16 * 2**20
+"""Bytes of a socket's message: OpenAI's clients may send 15 MiB at once."""
 
 
 def serve(

@@ -65,6 +65,8 @@ ENTRIES = (
             "gpt-4o-mini-transcribe",
             "gpt-4o-mini-transcribe-2025-12-15",
             "gpt-transcribe",
+            "gpt-live-transcribe",
+            "gpt-realtime-whisper",
         ),
         files=(
             (

@@ -166,7 +166,7 @@ def test_a_key_is_wanted_and_browsers_send_it_as_a_subprotocol(kit: Kit, tmp_pat
 
 
 def test_the_example_of_the_page_runs(server: str, talk: Samples, capsys: pytest.CaptureFixture[str]) -> None:
-    (example,) = re.findall(r"```py\n(.*?)```", (ROOT / "docs" / "live.md").read_text(), re.DOTALL)
+    example, *_ = re.findall(r"```py\n(.*?)```", (ROOT / "docs" / "live.md").read_text(), re.DOTALL)
     found: dict[str, object] = {}
     exec(example.replace("ws://127.0.0.1:8000", server.replace("http", "ws")), found)
     whole = (np.clip(talk[: 16_000 * 6], -1, 1) * 32767).astype("<i2").tobytes()
