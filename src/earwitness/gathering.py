@@ -11,6 +11,7 @@ from earwitness.__about__ import __version__
 from earwitness.audio import timebase
 from earwitness.audio.decode import Report
 from earwitness.errors import ForeignSpeech
+from earwitness.hardware import heap
 from earwitness.kit import Kit
 from earwitness.parts import Enhancer, Hearing
 from earwitness.stages.align import Timer
@@ -144,6 +145,7 @@ class Gathering:
     def attribute(self, hearing: Hearing, kit: Kit) -> None:
         """Give what was said to those who said it."""
         how = self.recipe.diarizing or Diarizing()
+        heap.give_back()  # to sort voices takes memory of its own, and recognising has left holes
         self.segments = attribute(self.segments, self.name(hearing.tell(how.crowd), kit))
 
     def name(self, found: Diarization, kit: Kit | None = None) -> Diarization:
