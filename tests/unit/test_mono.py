@@ -1,10 +1,13 @@
 """Channels, sample formats and rates become 16 kHz mono, counted exactly."""
 
+import io
 import struct
 
+import av
 import numpy as np
 import pytest
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 
 from earwitness.audio import timebase
 from earwitness.audio.decode import Report, decode
@@ -36,6 +39,27 @@ def frame(samples: sounds.Samples, rate: int = 16_000) -> AudioFrame:
 def test_the_mean_of_all_channels_is_taken(channels: int) -> None:
     found = decode(sounds.wav(pitches(channels)))
     assert heard(found.samples, channels) == pytest.approx([1 / channels] * channels, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "layout", "channels"),
+    [("matroska", "aac", "7.1", 8), ("matroska", "wavpack", "16 channels", 16)],
+)
+def test_eight_planes_and_more_are_read(container: str, codec: str, layout: str, channels: int) -> None:
+    kinds = {"aac": "flt", "wavpack": "s16"}
+    sound = pitches(channels) if kinds[codec] == "flt" else (pitches(channels) * 32767).astype(np.int16)
+    out = io.BytesIO()
+    with av.open(out, "w", format=container) as file:
+        track = file.add_stream(codec, rate=16_000)
+        assert isinstance(track, AudioStream)
+        track.layout = layout
+        packed = AudioFrame.from_ndarray(sound.reshape(1, -1), format=kinds[codec], layout=layout)
+        packed.sample_rate = 16_000
+        for packet in [*track.encode(packed), *track.encode(None)]:
+            file.mux(packet)
+    found = heard(decode(out.getvalue()).samples[:16_000], channels)
+    wanted = [0.0 if n == 3 else 1 / (channels - 1) for n in range(channels)]  # the fourth is the low-frequency one
+    assert found == pytest.approx(wanted, abs=0.05)
 
 
 @pytest.mark.parametrize(("layout", "low"), [("2.1", 2), ("5.1", 3), ("5.1(side)", 3), ("6.1", 3)])

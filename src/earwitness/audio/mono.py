@@ -19,6 +19,9 @@ SLOWEST, FASTEST = 1_000, 1_536_000
 
 LOW_FREQUENCY = "lfe"
 
+MOST_PLANES = 8
+"""From so many channels on PyAV reads beyond a planar frame, and the process dies."""
+
 
 class Counter(Protocol):
     """Where samples that are no numbers are counted."""
@@ -134,8 +137,10 @@ def _shape(frame: AudioFrame) -> tuple[int, int]:
 
 def _planes(frame: AudioFrame) -> Samples:
     """All channels of a frame as float32 within ±1, shape (channels, n)."""
-    if frame.format.name in {"s64", "s64p"}:  # numpy arrays of these are not made
-        frame = AudioResampler(format="dblp", layout=frame.layout, rate=frame.sample_rate).resample(frame)[0]
+    wide = frame.format.is_planar and frame.layout.nb_channels >= MOST_PLANES
+    if wide or frame.format.name in {"s64", "s64p"}:  # numpy arrays of 64-bit ints are not made either
+        kind = "dbl" if frame.format.name in {"s64", "s64p"} else frame.format.packed.name
+        frame = AudioResampler(format=kind, layout=frame.layout, rate=frame.sample_rate).resample(frame)[0]
     raw = frame.to_ndarray()
     channels = frame.layout.nb_channels
     planes = raw if frame.format.is_planar else raw.reshape(-1, channels).T
