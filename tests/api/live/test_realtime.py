@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -173,6 +174,16 @@ def test_without_turn_detection_commits_end_items_and_the_tail_is_told(server: s
         assert item.usage.seconds == pytest.approx(4.0, abs=0.01)
 
 
+def test_all_that_is_said_up_to_a_commit_is_the_text_of_the_file(
+    client: OpenAI, kit: Kit, talk: bytes, recording: Path
+) -> None:
+    with joined(client, turn_detection=None) as peer:
+        peer.sound(talk, 99_999)
+        peer.say("input_audio_buffer.commit")
+        peer.until(f"{TRANSCRIPTION}.completed")
+    assert peer.texts() == [batch.run(recording, Recipe(), kit).text]
+
+
 def test_settings_may_change_in_the_middle_and_nothing_is_lost(client: OpenAI, talk: bytes) -> None:
     with joined(client, turn_detection=None) as peer:
         peer.sound(talk[: RATE * 2 * 4])
@@ -317,6 +328,38 @@ def test_a_full_server_says_so_and_closes(tmp_path: Path) -> None:
         assert json.loads(socket.recv(30))["error"]["code"] == "busy"
         with pytest.raises(ConnectionClosed, match="1013"):
             socket.recv(30)
+
+
+def test_a_place_is_taken_by_whoever_speaks_and_free_when_he_leaves(tmp_path: Path, talk: bytes) -> None:
+    with (
+        running(config.load(home=tmp_path, live_sessions=1, log_level="error")) as address,
+        OpenAI(base_url=f"{address}/v1", api_key="none") as client,
+        joined(client) as one,
+        joined(client) as other,
+    ):
+        one.sound(talk[: RATE * 2])
+        one.until("input_audio_buffer.speech_started")
+        other.sound(talk[: RATE * 2])
+        assert other.next()["error"]["code"] == "busy"
+        one.opened.close()
+        other.sound(talk[: RATE * 4], RATE * 4)
+        deadline = time.monotonic() + 30
+        while other.next()["type"] == "error":
+            assert time.monotonic() < deadline, "the place is not given back"
+            other.sound(talk[: RATE * 4], RATE * 4)
+        other.say("input_audio_buffer.commit")
+        other.until(f"{TRANSCRIPTION}.completed")
+
+
+def test_the_model_that_tells_speakers_apart_does_so_after_the_text(client: OpenAI, talk: bytes) -> None:
+    with joined(client, transcription={"model": "gpt-4o-transcribe-diarize"}) as peer:
+        peer.sound(talk[: RATE * 2 * 16])
+        peer.say("input_audio_buffer.commit")
+        segment = peer.until(f"{TRANSCRIPTION}.segment")
+        done = next(d for d in peer.of(f"{TRANSCRIPTION}.completed") if d["item_id"] == segment["item_id"])
+        assert segment["text"] in done["transcript"]
+        assert segment["speaker"].startswith("S")
+        assert 0 <= segment["start"] < segment["end"] <= 16
 
 
 def test_a_silent_client_is_let_go_and_told_what_was_said(tmp_path: Path, talk: bytes) -> None:

@@ -44,6 +44,8 @@ router = APIRouter(tags=["OpenAI"])
 SLOWEST_S = 20.0
 """A client that takes no message for so long is let go."""
 
+GOODBYE_S = 2.0
+
 LARGEST_APPEND = 15 * 2**20
 """Characters of sound in one message, as at OpenAI."""
 
@@ -124,8 +126,8 @@ class _Door:
     async def _refuse(self, error: EarwitnessError) -> None:
         """Tell the client why it ends, and close."""
         with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-            await self._say([_error(error)])
-            async with asyncio.timeout(SLOWEST_S):
+            async with asyncio.timeout(GOODBYE_S):
+                await self._say([_error(error)])
                 await self._socket.close(1013 if isinstance(error, Busy) else 1008, error.code)
 
     async def _close(self) -> None:

@@ -14,13 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from earwitness.api.house import House
 from earwitness.engines import honour
 from earwitness.errors import BadInput, UnknownModel, Unsupported
-from earwitness.stages.recipe import Captioning, Recipe, language_code
+from earwitness.stages.recipe import Captioning, Diarizing, Recipe, language_code
 from earwitness.stages.speech import Listening
 from earwitness.types import Ask, Json
 
 LOGPROBS = "item.input_audio_transcription.logprobs"
 CONVERSATIONAL = re.compile(r"gpt-(4o-)?(mini-)?realtime", re.IGNORECASE)
 """Models that clients must name to connect at OpenAI, and that transcribe nothing themselves."""
+
+DIARIZES = re.compile(r"-diarize$", re.IGNORECASE)
+"""Names of models that tell who speaks."""
 
 BETA = {
     "input_audio_format": "format",
@@ -149,16 +152,16 @@ class Terms:
             hotwords=how.keywords or (),
             logprobs=self.wanted.logprobs,
         )
+        plain = Recipe(how.model, ask, diarizing=Diarizing() if DIARIZES.search(how.model) else None)
         if vad is None:
-            return Recipe(model=how.model, ask=ask, captioning=Captioning(OURS.join_s, drafts=False))
+            return replace(plain, captioning=Captioning(OURS.join_s, drafts=False))
         listening = replace(
             OURS,
             threshold=vad.threshold,
             peak=max(OURS.peak, vad.threshold),
             margin_s=max(OURS.margin_s, vad.prefix_padding_ms / 1000),
         )
-        captioning = Captioning(vad.silence_duration_ms / 1000, drafts=False)
-        return Recipe(model=how.model, ask=ask, listening=listening, captioning=captioning)
+        return replace(plain, listening=listening, captioning=Captioning(vad.silence_duration_ms / 1000, drafts=False))
 
 
 def updated(wanted: Wanted, given: object, *, beta: bool) -> Terms:
