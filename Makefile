@@ -4,6 +4,7 @@
 #   make serve   set up, serve OpenAI's speech API on http://127.0.0.1:8000
 #   make test    set up, run all tests
 #   make check   format, lint, types, layers, sizes, import time, docs
+#   make bench-live   live text of 1 to 32 streams at once
 #   make bench   the benchmarks; needs the reference recordings (docs/benchmarks.md)
 #   make docs    the documentation as web pages, in build/docs
 
@@ -18,7 +19,7 @@ else
   INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 endif
 
-.PHONY: demo serve test check bench docs clean help
+.PHONY: demo serve test check bench bench-live docs clean help
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -40,10 +41,15 @@ check: $(VENV)/.check
 	$(BIN)/python tools/import_time.py
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
 
-bench: $(VENV)/.bench
+bench-live: $(VENV)/.bench
+	$(BIN)/python benchmarks/live.py
+	$(BIN)/python benchmarks/live.py --streams 8 --speakers
+
+bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/error_rate.py --long 30
 	$(BIN)/python benchmarks/speakers.py
 	$(BIN)/python benchmarks/live_speakers.py
+	$(BIN)/python benchmarks/live_memory.py
 	$(BIN)/python benchmarks/file_speed.py
 	$(BIN)/python benchmarks/embedded.py
 	$(BIN)/python benchmarks/memory.py

@@ -1,6 +1,8 @@
 """How late and how well live text comes, for 1, 2, 4 … streams at once, each from a client process of its own.
 
-    python benchmarks/live.py [--streams 1 2 4 8 16 32] [--seconds 60] [--speakers]
+    python benchmarks/live.py [--streams 1 2 4 8 16 32] [--seconds 60] [--speakers] [--find-limit]
+
+With `--find-limit` further streams are added, four at a time, until one is refused, a word is lost or text is late.
 
 Each client plays its own part of a made conversation to `/ws` at the pace of speech, in pieces of 100 ms. Times are in
 milliseconds, p50/p95/p99 over the utterances of all streams. `first draft` is from where speech begins in the sound to
@@ -12,13 +14,14 @@ server.
 """
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
 import tempfile
 import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +33,7 @@ COLUMNS = [
     "streams", "refused", "first draft", "endpoint → final", "word → final", "churn", "lost", "WER %", "gaps s", "CPU",
     "MB",
 ]  # fmt: skip
-GRACE_S = 30.0
+GRACE_S, MOST_LATE_MS = 30.0, 1500.0
 
 
 @dataclass
@@ -218,12 +221,30 @@ def row(count: int, found: dict[str, Any], files: Sequence[str]) -> list[Any]:
     ]
 
 
+def count_up() -> Iterator[int]:
+    """Four streams, then always four more."""
+    return itertools.count(4, 4)
+
+
+def broken(found: Sequence[Any]) -> str:
+    """How the streams of a line broke; empty where all is well."""
+    told = dict(zip(COLUMNS, found, strict=True))
+    late_ms = float(str(told["endpoint → final"]).split("/")[1]) if told["endpoint → final"] != "-" else 0.0
+    reasons = (
+        (told["refused"], f"{told['refused']} refused"),
+        (told["gaps s"], f"{told['gaps s']:.1f} s were not heard, and told as gaps"),
+        (late_ms > MOST_LATE_MS, f"text came {late_ms:.0f} ms after the endpoint (p95)"),
+    )
+    return ", ".join(why for true, why in reasons if true)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32], metavar="N")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each stream is (60)")
     parser.add_argument("--speakers", action="store_true", help="tell speakers apart too")
+    parser.add_argument("--find-limit", action="store_true", help="go on until it breaks, and say how")
     parser.add_argument("--client", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.client:
@@ -234,7 +255,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = common.long_recording(20.0, folder)
-        for count in options.streams:
+        for count in count_up() if options.find_limit else options.streams:
             from_s = starts(count, common.duration_s(made), options.seconds)
             files = heard(made, from_s, options.seconds, folder)
             with common.serving(folder) as server:
@@ -243,6 +264,9 @@ def main() -> None:
             print(dict(zip(COLUMNS, rows[-1], strict=True)), flush=True)
             for told in sorted({m for s in found["streams"] for m in s.failed}):
                 print(f"  told: {told}")
+            if options.find_limit and (why := broken(rows[-1])):
+                print(f"{count} streams: {why}")
+                break
     title = f"Live text, {options.seconds:g} s a stream" + (", speakers told apart" if options.speakers else "")
     common.report("live_with_speakers" if options.speakers else "live", title, COLUMNS, rows)
 
