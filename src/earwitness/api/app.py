@@ -18,7 +18,7 @@ from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
 from earwitness.api.house import House
-from earwitness.api.live import chunks, page, realtime, realtime_secrets, ws
+from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.archive.people import People
@@ -76,6 +76,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         page,
         realtime,
         realtime_secrets,
+        whisperlive,
         native,
     ):  # native's /transcribe/{model} takes what is left
         app.include_router(door.router)

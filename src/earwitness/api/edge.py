@@ -12,7 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +31,9 @@ DRAIN_S = 3.0
 SCHEMES = {"bearer", "token"}
 KEY_PREFIXES = ("earwitness-key.", "openai-insecure-api-key.")
 """Browsers can send a socket's key only as a subprotocol."""
+
+EXTENSIONS = {"chrome-extension", "moz-extension", "safari-web-extension"}
+"""Schemes of origins that no web page has: somebody installed these."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -124,11 +127,14 @@ class Edge:
 
     def _same_origin(self, headers: Mapping[str, str]) -> None:
         """Raise Unauthorized for a web page of another host, which browsers let open sockets to anywhere."""
-        origin = urlsplit(headers.get("origin", "")).hostname
-        host = urlsplit(f"//{headers.get('host', '')}").hostname
-        if origin is not None and self._house.settings.api_key is None and origin != host:
+        told = headers.get("origin")
+        if told is None or self._house.settings.api_key is not None:
+            return
+        name = _name(told)
+        installed = told.partition("://")[0] in EXTENSIONS
+        if not installed and (name is None or name != _name(f"//{headers.get('host', '')}")):
             raise Unauthorized(
-                f"a web page of {origin[:100]!r} may not listen here",
+                f"a web page of {told[:100]!r} may not listen here",
                 remedy="Set EARWITNESS_API_KEY, and let the page send the key.",
             )
 
@@ -179,10 +185,24 @@ def _given(headers: Mapping[str, str], further: str) -> str:
     return given.strip() if scheme.lower() in SCHEMES else ""
 
 
+def _name(address: str) -> str | None:
+    """The host in an address; None where there is none."""
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
 def _socket_key(scope: Scope) -> str:
-    """The key among a socket's subprotocols: after a prefix, or after the word `token` or `bearer`."""
+    """The key among a socket's subprotocols: after a prefix, or after the word `token` or `bearer`.
+
+    At `/` it may stand in the address too, as `token`: WhisperLive's clients have no other way.
+    """
     offered = [str(p) for p in scope.get("subprotocols", ())]
     for prefix in KEY_PREFIXES:
         if found := next((p.removeprefix(prefix) for p in offered if p.startswith(prefix)), ""):
             return found
-    return offered[1] if len(offered) > 1 and offered[0].lower() in SCHEMES else ""
+    if len(offered) > 1 and offered[0].lower() in SCHEMES:
+        return offered[1]
+    query: bytes = scope.get("query_string", b"") if scope["path"] == "/" else b""
+    return parse_qs(query.decode("latin-1")).get("token", [""])[0]

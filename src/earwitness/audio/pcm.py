@@ -14,7 +14,7 @@ from earwitness.audio.mono import Mono
 from earwitness.errors import BadInput
 from earwitness.types import Samples
 
-WIDTHS = MappingProxyType({"s16le": 2, "s32le": 4, "f32le": 4, "mulaw": 1, "alaw": 1})
+WIDTHS = MappingProxyType({"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4, "u8": 1, "mulaw": 1, "alaw": 1})
 """Bytes of a sample, by encoding."""
 
 MOST_CHANNELS = 8
@@ -85,6 +85,12 @@ class Pcm:
         if kind in {"s16le", "s32le"}:
             whole = np.frombuffer(data, "<i2" if kind == "s16le" else "<i4")
             return (whole / (2.0**15 if kind == "s16le" else 2.0**31)).astype(np.float32)
+        if kind == "s24le":
+            parts = np.frombuffer(data, np.uint8).reshape(-1, 3)
+            wide = np.concatenate([np.zeros((len(parts), 1), np.uint8), parts], axis=1)
+            return (np.frombuffer(wide.tobytes(), "<i4") / 2.0**31).astype(np.float32)
+        if kind == "u8":
+            return ((np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128).astype(np.float32)
         table = mulaw() if kind == "mulaw" else alaw()
         return table[np.frombuffer(data, np.uint8)]
 

@@ -49,7 +49,7 @@ class Hello(BaseModel):
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()
     encoding: str = "s16le"
-    """`s16le`, `s32le`, `f32le`, `mulaw`, `alaw`, or `container` for Ogg, WebM, FLAC, MP3 and so on."""
+    """`s16le`, `s24le`, `s32le`, `f32le`, `u8`, `mulaw`, `alaw`, or `container` for Ogg, WebM, FLAC, MP3 and so on."""
     rate: int = 16_000
     channels: int = 1
     channel: int | None = None
