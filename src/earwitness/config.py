@@ -72,6 +72,12 @@ class Settings(BaseSettings):
     """Seconds for which a live session waits for a client that vanished."""
     live_longest_h: Annotated[float, Field(gt=0)] = 25.0
     """Hours after which a live session is ended."""
+    wyoming_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Port for voice assistants that speak Wyoming, such as Home Assistant, which has 10300; none without it."""
+    wyoming_open: bool = False
+    """Let everybody use that port who reaches it, as Wyoming knows no keys; needed on addresses but loopback."""
+    wyoming_zeroconf: bool | None = None
+    """Announce that port in the network; without it, on addresses but loopback."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Engine workers; 0 takes as many as the power profile gives."""
     power: Literal["auto", "performance", "balanced", "power_saver"] = "auto"

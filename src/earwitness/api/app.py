@@ -18,7 +18,7 @@ from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
 from earwitness.api.house import House
-from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws
+from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.archive.people import People
@@ -59,7 +59,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         title="Earwitness",
         version=__version__,
         description=ABOUT,
-        lifespan=_lifespan,
+        lifespan=_open,
         redirect_slashes=False,
         license_info={"name": "Apache-2.0"},
     )
@@ -85,6 +85,13 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     app.add_middleware(Edge, house=house)
     return app
+
+
+@contextlib.asynccontextmanager
+async def _open(app: FastAPI) -> AsyncIterator[None]:
+    """Wyoming's port around all else: its clients are told what was said before it closes."""
+    async with wyoming.listening(app.state.house), _lifespan(app):
+        yield
 
 
 @contextlib.asynccontextmanager

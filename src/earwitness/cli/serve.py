@@ -41,7 +41,7 @@ def serve(
 
 
 def check(settings: "Settings") -> None:
-    """Raise Unauthorized where the world could reach a server without a key."""
+    """Raise Unauthorized where the world could reach a server without a key, and what Wyoming's port lacks."""
     from earwitness.errors import Unauthorized
 
     if settings.api_key is None and settings.host not in {"127.0.0.1", "localhost", "::1"}:
@@ -49,24 +49,34 @@ def check(settings: "Settings") -> None:
             f"listening on {settings.host} lets others reach this server, and it has no API key",
             remedy="Set one: EARWITNESS_API_KEY=$(openssl rand -hex 24) earwitness serve …, or listen on 127.0.0.1.",
         )
+    if settings.wyoming_port is not None:
+        from earwitness.api.live import wyoming
+
+        wyoming.check(settings)
+        bound(settings.host, settings.wyoming_port, "EARWITNESS_WYOMING_PORT").close()
 
 
 def listen(settings: "Settings") -> "socket.socket":
     """A bound socket. Raises BadInput where the address is taken or not ours."""
+    return bound(settings.host, settings.port, "--port")
+
+
+def bound(host: str, port: int, told_by: str) -> "socket.socket":
+    """Likewise; `told_by` is how the port is chosen."""
     import socket
 
     from earwitness.errors import BadInput
 
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
         raise BadInput(
-            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
-            remedy="Choose another port with --port, or end the program that holds this one.",
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            remedy=f"Choose another port with {told_by}, or end the program that holds this one.",
         ) from error
     return listener
 

@@ -38,7 +38,8 @@ def opened(
     with ExitStack() as held:
         plan, lane = held.enter_context(kit.lane(recipe.model))
         seat = held.enter_context(lane.seat(urgency=Urgency.LIVE_FINAL))
-        ask, timer = align.shared(recipe, lane.can, kit.aligners(), kit.aligner)
+        aligners = kit.aligners() if recipe.ask.word_times else {}  # looking at all parts takes seconds, once
+        ask, timer = align.shared(recipe, lane.can, aligners, kit.aligner)
         ask, left_out = honour(ask, lane.can)
         speaking = _speaking(recipe, kit, held, wake, since.labels)
         relief = held.enter_context(_relief(recipe, kit, lane.can, ask))

@@ -71,7 +71,7 @@ class Sessions:
         self._contexts = dict[str, AbstractContextManager[tuple[Plan, Session]]]()
         self._began = dict[str, float]()
         self._keeping = set[str]()
-        self._opening = 0
+        self._opening, self._opened = 0, asyncio.Event()
         self._pool: ThreadPoolExecutor | None = None
         self._endings = set[asyncio.Task[None]]()
         self._draining = False
@@ -159,6 +159,11 @@ class Sessions:
     async def drain(self) -> None:
         """Finish every open utterance, then let go of all sessions; those that are kept can go on after a restart."""
         self._draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while self._opening:
+                    self._opened.clear()
+                    await self._opened.wait()
         held = tuple(self._open.values())
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
@@ -200,6 +205,7 @@ class Sessions:
             raise
         finally:
             self._opening -= 1
+            self._opened.set()
         hosted = Hosted(ident, session, pool, written=written, told=told, first=first, closed=self._closed)
         holder.append(hosted)
         self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()
