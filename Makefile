@@ -85,7 +85,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: $(VENV)/.base
 	@$(INSTALL) torch==2.13.0
 	@$(INSTALL) --editable '.[test]'
-	@$(INSTALL) --no-deps Resemblyzer==0.1.4
+	@$(INSTALL) --no-deps Resemblyzer==0.1.4 whisper-live==0.10.0
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test

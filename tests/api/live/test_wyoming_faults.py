@@ -190,9 +190,10 @@ def test_a_server_that_stops_gives_the_text(
             await asyncio.to_thread(app.state.house.kit.can, "default")
             asking = asyncio.create_task(unfinished(port, talk))
             sessions = app.state.house.sessions
-            while not (
-                sessions._opening if opening_s else any(h.expected == RATE * 3 for h in sessions._open.values())
-            ):
+            for _ in range(3_000):
+                held = sessions._open.values()
+                if sessions._opening if opening_s else any(h.expected == RATE * 3 for h in held):
+                    break
                 await asyncio.sleep(0.01)
             await sessions.drain()
             return await asking
