@@ -13,12 +13,13 @@ from starlette.exceptions import HTTPException
 
 from earwitness import telemetry, trial
 from earwitness.__about__ import __version__
-from earwitness.api import alignment, native, openai, poll, speakers, whispercpp, who
+from earwitness.api import alignment, deepgram_rest, native, openai, poll, speakers, whispercpp, who
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
 from earwitness.api.house import House
 from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
+from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.archive.people import People
@@ -34,7 +35,8 @@ IDLE_S = 60.0
 
 ABOUT = """
 Speech to text on your own machine, behind the protocols that clients already speak. The routes under `/v1` are
-OpenAI's; `/inference` is whisper.cpp's. Where a key is set, send it as `Authorization: Bearer KEY`.
+OpenAI's, but for Deepgram's `/v1/listen`; `/inference` is whisper.cpp's. Where a key is set, send it as
+`Authorization: Bearer KEY`.
 """
 
 
@@ -77,6 +79,8 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         realtime,
         realtime_secrets,
         whisperlive,
+        deepgram_live,
+        deepgram_rest,
         native,
     ):  # native's /transcribe/{model} takes what is left
         app.include_router(door.router)

@@ -1,5 +1,7 @@
 """What an error looks like on the wire: one table from class to HTTP status, and each door's shape."""
 
+import uuid
+from http import HTTPStatus
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -23,6 +25,9 @@ STATUS: dict[type[e.EarwitnessError], int] = {
     e.EarwitnessError: 500,
 }
 """The first class in an error's line of descent that stands here decides."""
+
+DEEPGRAM = "/v1/listen"
+"""The path of Deepgram's door."""
 
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
@@ -57,8 +62,24 @@ def plain_body(error: e.EarwitnessError) -> dict[str, Any]:
     return {"error": sentence(error), "code": error.code}
 
 
+def deepgram_body(error: e.EarwitnessError, status: int) -> dict[str, Any]:
+    """An error as Deepgram says it, with our code beside. Source: deepgram-sdk, ErrorResponseLegacyError."""
+    phrase = next((known.phrase for known in HTTPStatus if known == status), "Client Closed Request")
+    kind = "INVALID_AUTH" if status == HTTPStatus.UNAUTHORIZED else phrase
+    return {"err_code": kind, "err_msg": sentence(error), "request_id": str(uuid.uuid4()), "code": error.code}
+
+
+def _deepgram(error: e.EarwitnessError, status: int) -> JSONResponse:
+    body = deepgram_body(error, status)
+    plain = body["err_msg"].encode("ascii", "replace").decode()
+    told = {"dg-error": " ".join(plain.split()), "dg-request-id": body["request_id"]}
+    return JSONResponse(body, status, headers_of(error) | told)
+
+
 def answer(error: e.EarwitnessError, path: str, status: int | None = None) -> JSONResponse:
     """An error in the shape of the door that the path belongs to; `status` goes before the table's."""
     status = status or status_of(error)
+    if path == DEEPGRAM:
+        return _deepgram(error, status)
     body = openai_body(error, status) if path.startswith("/v1/") else plain_body(error)
     return JSONResponse(body, status, headers_of(error))

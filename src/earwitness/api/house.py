@@ -58,10 +58,10 @@ class House:
         self.works.admit()
         return received(request, self.settings.scratch, self.settings.max_upload_mb)
 
-    def body(self, request: Request) -> AbstractAsyncContextManager[Upload]:
-        """The request's body as a recording, likewise."""
+    def body(self, request: Request, head: bytes = b"") -> AbstractAsyncContextManager[Upload]:
+        """The request's body as a recording, likewise; `head` is put before it."""
         self.works.admit()
-        return received_raw(request, self.settings.scratch, self.settings.max_upload_mb)
+        return received_raw(request, self.settings.scratch, self.settings.max_upload_mb, head)
 
     async def can(self, model: str) -> Can:
         """What a model can do, loaded if need be.

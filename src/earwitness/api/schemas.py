@@ -340,6 +340,15 @@ class PlainError(BaseModel):
     code: str
 
 
+class DeepgramError(BaseModel):
+    """An error of `/v1/listen`."""
+
+    err_code: str
+    err_msg: str
+    request_id: str
+    code: str
+
+
 def form_document(form: type[BaseModel]) -> dict[str, JsonValue]:
     """The OpenAPI request body of a multipart form."""
     schema = form.model_json_schema(by_alias=True)

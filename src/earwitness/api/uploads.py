@@ -7,11 +7,13 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
+import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,6 +58,20 @@ class Upload:
             raise BadInput(f"the form has {self.files} files, and one is expected", param=name)
         return self.path
 
+    def again(self) -> "Upload":
+        """The same recording with a file of its own, for another work on it. Raises StorageFailed."""
+        path = self.recording()
+        other = path.with_name(f"upload-{uuid.uuid4().hex}")
+        try:
+            try:
+                os.link(path, other)
+            except OSError:  # not every file system has links
+                shutil.copyfile(path, other)
+        except OSError as error:
+            other.unlink(missing_ok=True)
+            raise StorageFailed(f"the upload cannot be written: {error.strerror or error}") from error
+        return replace(self, path=other, taken=False)
+
 
 @asynccontextmanager
 async def received(request: Request, folder: Path, limit_mb: float) -> AsyncIterator[Upload]:
@@ -82,11 +98,12 @@ async def received(request: Request, folder: Path, limit_mb: float) -> AsyncIter
 
 
 @asynccontextmanager
-async def received_raw(request: Request, folder: Path, limit_mb: float) -> AsyncIterator[Upload]:
-    """A request whose body is the recording itself; otherwise as `received`."""
+async def received_raw(request: Request, folder: Path, limit_mb: float, head: bytes = b"") -> AsyncIterator[Upload]:
+    """A request whose body is the recording itself, behind a `head` that is put before it; otherwise as `received`."""
     upload = Upload()
     sink = _Sink(upload, folder)
     try:
+        sink.write(head, hashed=False)
         async for chunk in _body(request, limit_mb):
             sink.write(chunk)
         sink.close()
@@ -149,12 +166,13 @@ class _Sink:
         upload.path = Path(name)
         upload.files += 1
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes, *, hashed: bool = True) -> None:
         try:
             self._file.write(chunk)
         except OSError as error:
             raise StorageFailed(f"the upload cannot be written: {error.strerror or error}") from error
-        self._hash.update(chunk)
+        if hashed:
+            self._hash.update(chunk)
         self._upload.size += len(chunk)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 Becomes 16 kHz mono float32. A piece may end in the middle of a sample: the rest waits for the next one.
 """
 
+import struct
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -18,6 +19,9 @@ WIDTHS = MappingProxyType({"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4, "u8":
 """Bytes of a sample, by encoding."""
 
 MOST_CHANNELS = 8
+
+TAGS = MappingProxyType({"s16le": 1, "s32le": 1, "f32le": 3, "alaw": 6, "mulaw": 7})
+"""What a WAV calls the encodings. Source: RFC 2361."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,12 @@ class Wire:
     def frame(self) -> int:
         """Bytes of a sample of all channels."""
         return WIDTHS[self.encoding] * self.channels
+
+    def head(self) -> bytes:
+        """What makes a WAV of such sound, of whatever length, when it stands before it."""
+        bits, endless = 8 * WIDTHS[self.encoding], 0xFFFFFFFF
+        form = (16, TAGS[self.encoding], self.channels, self.rate, self.rate * self.frame, self.frame, bits)
+        return struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", endless, b"WAVE", b"fmt ", *form, b"data", endless)
 
 
 @dataclass(slots=True)

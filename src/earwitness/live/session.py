@@ -159,6 +159,11 @@ class Session:
         return bool(self._held or self._sent or (self._speaking and self._speaking.waiting))
 
     @property
+    def labelling(self) -> bool:
+        """Whether it is still to be found out who said an utterance that was told."""
+        return self._speaking is not None and self._speaking.waiting > 0
+
+    @property
     def over(self) -> bool:
         """Whether `Ended` was told."""
         return self._over

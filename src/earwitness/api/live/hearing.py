@@ -40,6 +40,10 @@ class Taking(Protocol):
         """No more bytes come: the session hears all of them. It is not ended by this."""
         ...
 
+    def stop(self) -> None:
+        """Nobody is there any more: what is held for decoding is let go of."""
+        ...
+
 
 def taking(line: Line, encoding: str, rate: int, channels: int, channel: int | None = None, *, skip: int = 0) -> Taking:
     """What takes the bytes of a client of a line, less the first `skip` samples at 16 kHz.
@@ -82,6 +86,9 @@ class _Raw(_Skipping):
     async def end(self) -> None:
         await self.flush()
 
+    def stop(self) -> None:
+        pass
+
 
 class _Container(_Skipping):
     def __init__(self, line: Line, channel: int | None, skip: int) -> None:
@@ -99,9 +106,14 @@ class _Container(_Skipping):
         await self._hand_over()
 
     async def end(self) -> None:
-        await asyncio.to_thread(self._flow.end)
-        await asyncio.sleep(0)  # what the thread gave last is on its way to the queue
-        await self._hand_over()
+        try:
+            await asyncio.to_thread(self._flow.end)
+        finally:
+            await asyncio.sleep(0)  # what the thread gave last is on its way to the queue
+            await self._hand_over()
+
+    def stop(self) -> None:
+        self._flow.stop()
 
     def _give(self, samples: Samples) -> None:
         with suppress(RuntimeError):  # the loop is closed

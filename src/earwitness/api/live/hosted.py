@@ -21,7 +21,7 @@ from earwitness.events import Ended, Event, Failed, Noted, Numbered, Partial, Se
 from earwitness.live import journal
 from earwitness.live.journal import Journal
 from earwitness.live.session import Session
-from earwitness.types import Notice, Samples
+from earwitness.types import Notice, Plan, Samples
 
 GATHER_S = 0.06
 """Sound is taken to the session in steps of about this length, however finely it is cut."""
@@ -65,6 +65,8 @@ class Hosted:
         `closed` is called at the end.
         """
         self.id, self.session = ident, session
+        self.plan: Plan | None = None
+        """What recognises it."""
         self.taker: Any = None
         """What a door keeps with the session that meets its client anew with each piece of sound."""
         self.last_heard = self.last_joined = time.monotonic()
@@ -105,6 +107,11 @@ class Hosted:
     def expected(self) -> int:
         """Position of the sample that comes next."""
         return self._expected
+
+    @property
+    def heard(self) -> int:
+        """Position up to which sound was taken in; what it tells is among the events."""
+        return self._expected - self._waiting
 
     @property
     def seq(self) -> int:

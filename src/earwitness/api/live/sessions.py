@@ -198,7 +198,7 @@ class Sessions:
         context = desk.opened(recipe, self._kit, wake, since)
         self._opening += 1
         try:
-            _, session = await asyncio.to_thread(context.__enter__)
+            plan, session = await asyncio.to_thread(context.__enter__)
         except BaseException:
             if written is not None:
                 written.close()
@@ -207,6 +207,7 @@ class Sessions:
             self._opening -= 1
             self._opened.set()
         hosted = Hosted(ident, session, pool, written=written, told=told, first=first, closed=self._closed)
+        hosted.plan = plan
         holder.append(hosted)
         self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()
         return hosted

@@ -192,6 +192,7 @@ class _Door:
             for job in jobs:
                 job.cancel()
             await asyncio.gather(*jobs, return_exceptions=True)
+            taker.stop()
 
     async def _hear(self, line: Line, taker: Taking) -> None:
         """What the client sends; ends when it goes away. After its `end` it is only listened to."""
