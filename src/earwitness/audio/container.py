@@ -185,7 +185,7 @@ class Reading(Protocol):
 
 def opened_flow(flow: Reading, head: bytes) -> InputContainer:
     """The container of a stream whose first bytes are `head`. Raises UnsafeSource and NotAudio."""
-    return _open(flow, head, {"probesize": "8192", "analyzeduration": "0", "fflags": "nobuffer"})
+    return _open(flow, head, {"probesize": "8192", "analyzeduration": "0"})
 
 
 def _open(file: BinaryIO | Reading, head: bytes, further: dict[str, str] | None = None) -> InputContainer:

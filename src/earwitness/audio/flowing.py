@@ -1,7 +1,8 @@
 """A container that comes in pieces, such as Opus in Ogg or WebM from a browser, decoded while it comes.
 
-FFmpeg reads it in a thread of its own from what was fed so far. The locks of `container` hold here too. What can't be
-decoded is left out and counted; a stream that is no container at all is an error. Knows no session and no socket.
+FFmpeg reads it in a thread of its own from what was fed so far, until the end or `stop`. The locks of `container` hold
+here too. What can't be decoded is left out and counted; a stream that is no container at all is an error. Knows no
+session and no socket.
 """
 
 import threading
@@ -30,58 +31,88 @@ class Flow:
         """`channel` picks one, None takes the mean."""
         self.damaged = self.non_finite = 0
         self._give, self._channel = give, channel
-        self._pieces, self._ended = bytearray(), False
+        self._pieces, self._ended, self._starved = bytearray(), False, False
         self._changed = threading.Condition()
         self._failure: EarwitnessError | None = None
         self._thread = threading.Thread(target=self._work, name="flow", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that the decoder has not taken yet."""
+        return len(self._pieces)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is given."""
+        return not self._thread.is_alive()
+
+    @property
+    def idle(self) -> bool:
+        """Whether all that was fed has been decoded, as far as that can be done before more comes."""
+        with self._changed:
+            return self.done or self._starved
+
     def feed(self, data: bytes) -> None:
         """Go on by some bytes. Raises what broke the stream before, and TooLarge where too much waits."""
-        self._raise()
+        self.check()
         with self._changed:
             if len(self._pieces) + len(data) > MOST_WAITING:
                 raise TooLarge(f"more than {MOST_WAITING // 10**6} MB wait to be decoded", remedy="Send sound slower.")
             self._pieces += data
+            self._starved = False
             self._changed.notify()
 
-    def end(self) -> None:
-        """No more bytes come; waits until all is given. Raises what broke the stream."""
-        self.stop()
-        self._thread.join()
-        self._raise()
-
-    def stop(self) -> None:
-        """No more bytes come, and nobody waits for the rest."""
+    def close(self) -> None:
+        """No more bytes come; what came is still decoded."""
         with self._changed:
             self._ended = True
             self._changed.notify()
 
+    def end(self) -> None:
+        """No more bytes come; waits until all is given. Raises what broke the stream."""
+        self.close()
+        self._thread.join()
+        self.check()
+
+    def stop(self) -> None:
+        """No more bytes come, and nobody waits for what has not been decoded yet."""
+        with self._changed:
+            self._pieces.clear()
+        self.close()
+
     def read(self, size: int) -> bytes:
         """What FFmpeg calls: some bytes, as soon as there are any; none at the end."""
         with self._changed:
-            while not self._pieces and not self._ended:
-                self._changed.wait()
+            self._wait_for(1)
             found = bytes(self._pieces[:size])
             del self._pieces[:size]
             return found
 
-    def _raise(self) -> None:
+    def check(self) -> None:
+        """Raise what broke the stream."""
         if self._failure is not None:
             raise self._failure
+
+    def _wait_for(self, size: int) -> None:
+        while len(self._pieces) < size and not self._ended:
+            self._starved = True
+            self._changed.wait()
+        self._starved = False
 
     def _work(self) -> None:
         try:
             self._decode()
+            if self._pieces:
+                self._failure = NotAudio("the stream has ended, and more came after it")
         except EarwitnessError as error:
             self._failure = error
-        except (av.error.FFmpegError, ValueError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the boundary of a thread: whatever it is, whoever feeds it is told
             self._failure = NotAudio(f"the stream can't be decoded: {error}")
 
     def _decode(self) -> None:
         with self._changed:
-            while len(self._pieces) < HEAD and not self._ended:
-                self._changed.wait()
+            self._wait_for(HEAD)
             head = bytes(self._pieces[:HEAD])
         if not head:
             return

@@ -67,7 +67,19 @@ class Pcm:
     _rest: bytes = b""
 
     def __post_init__(self) -> None:
-        self._mono = Mono(self.channel, self)
+        """Raises BadInput for a channel that is not there."""
+        if self.channel is not None and not 0 <= self.channel < self.wire.channels:
+            raise BadInput(
+                f"there is no channel {self.channel} among {self.wire.channels}",
+                remedy="Count them from 0.",
+                param="channel",
+            )
+        self._mono = Mono(None, self)
+
+    @property
+    def rest(self) -> int:
+        """Bytes of a sample that is not whole yet."""
+        return len(self._rest)
 
     def take(self, data: bytes) -> Samples:
         """The samples that are ready after some more bytes, shape (n,)."""
@@ -76,9 +88,7 @@ class Pcm:
         self._rest = data[whole:]
         if not whole:
             return np.zeros(0, np.float32)
-        planes = np.ascontiguousarray(self._floats(data[:whole]).reshape(-1, self.wire.channels).T)
-        layout = "mono" if self.wire.channels == 1 else f"{self.wire.channels}c"
-        frame = AudioFrame.from_ndarray(planes, format="fltp", layout=layout)
+        frame = AudioFrame.from_ndarray(self._mixed(data[:whole]).reshape(1, -1), format="fltp", layout="mono")
         frame.sample_rate = self.wire.rate
         found = self._mono.push(frame)
         return np.zeros(0, np.float32) if found is None else found
@@ -87,6 +97,14 @@ class Pcm:
         """What the resampler still held."""
         found = self._mono.flush()
         return np.zeros(0, np.float32) if found is None else found
+
+    def _mixed(self, data: bytes) -> Samples:
+        samples = self._floats(data).reshape(-1, self.wire.channels)
+        if self.channel is not None:
+            return np.ascontiguousarray(samples[:, self.channel])
+        with np.errstate(over="ignore", invalid="ignore"):
+            mixed: Samples = samples.mean(axis=1, dtype=np.float32)
+        return mixed
 
     def _floats(self, data: bytes) -> Samples:
         kind = self.wire.encoding

@@ -1,5 +1,6 @@
 """Events as plain values, and back: for sockets, journals and replay. Each carries its number and its type."""
 
+import math
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -26,7 +27,7 @@ KINDS = (
 
 
 def to_json(told: Numbered) -> dict[str, Json]:
-    """An event as plain values: `seq`, `type`, and its fields."""
+    """An event as plain values: `seq`, `type`, and its fields. What is no finite number is None: JSON has no other."""
     found: dict[str, Any] = asdict(told.event)
     if isinstance(told.event, events.Final | events.Revised):
         steps = told.event.segment.tokens
@@ -50,14 +51,14 @@ def from_json(given: dict[str, Any]) -> Numbered:
             values["notice"] = Notice(**values["notice"])
         event: Event = kind(**values)
         return Numbered(int(given["seq"]), event)
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, StopIteration) as error:
         raise BadInput(f"this event is damaged: {type(error).__name__}: {error}") from error
 
 
 def _segment(given: dict[str, Any]) -> Segment:
     values = dict(given)
     values["words"] = tuple(Word(**w) for w in values["words"])
-    values["tokens"] = tuple(Token(t["id"], bytes(t["bytes"]), t["logprob"]) for t in values["tokens"])
+    values["tokens"] = tuple(Token(t["id"], bytes(list(t["bytes"])), t["logprob"]) for t in values["tokens"])
     values["token_ids"], values["marks"] = tuple(values["token_ids"]), tuple(values["marks"])
     return Segment(**values)
 
@@ -65,4 +66,6 @@ def _segment(given: dict[str, Any]) -> Segment:
 def _lists(value: Any) -> Any:
     if isinstance(value, dict):
         return {k: _lists(v) for k, v in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return [_lists(v) for v in value] if isinstance(value, tuple | list) else value
