@@ -2,12 +2,15 @@
 
 One folder a session: `told` holds what the session is and its events but for drafts, as records that are whole or not
 there; `sound-N.f32` samples from position N on, 16 kHz mono float32, little-endian. Sound is thrown away once its text
-is told. Sound survives the end of the process, not the loss of power: the disk is not waited for. Knows no socket.
+is told, or it is silence; a record says up to where. Sound survives the end of the process, not the loss of power: the
+disk is not waited for. Knows no socket.
 """
 
+import errno
 import json
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -17,7 +20,7 @@ from typing import IO, Any
 import numpy as np
 
 from earwitness.audio import timebase
-from earwitness.errors import BadInput, StorageFailed
+from earwitness.errors import BadInput, Busy, EarwitnessError, StorageFailed
 from earwitness.events import Ended, Final, Numbered, Partial, Revised, Settled
 from earwitness.live import told
 from earwitness.live.session import Since
@@ -45,13 +48,18 @@ class Journal:
         """`about` is what a new session is begun with, in plain values; without it the journal is one that is there."""
         self.folder = folder
         self._told = records.Journal(folder / TOLD)
-        for _ in self._told.records():
-            pass  # new ones follow the last that is whole
+        try:
+            for _ in self._told.records():
+                pass  # new ones follow the last that is whole
+            if about is not None:
+                self._told.append(json.dumps(dict(about)).encode())
+        except EarwitnessError:
+            self._told.close()
+            raise
         self._sound: IO[bytes] | None = None
         self._end = self._safe = max((start + size for start, size in _sizes(folder)), default=0)
         self._part = 0
-        if about is not None:
-            self._told.append(json.dumps(dict(about)).encode())
+        self._forgotten = min((start for start, _ in _sizes(folder)), default=0)
 
     def hear(self, samples: Samples, position: int) -> None:
         """Keep some sound that begins at a position; what is there already is not written again."""
@@ -60,29 +68,28 @@ class Journal:
         if not len(fresh):
             return
         try:
-            if self._sound is None or position - self._part >= PART or position != self._end:
-                if self._sound is not None:
-                    self._sound.close()
-                self._part, self._sound = position, (self.folder / f"sound-{position}.f32").open("wb", buffering=0)
-            size, content = self._sound.tell(), fresh.astype("<f4", copy=False).tobytes()
-            if self._sound.write(content) != len(content):
-                os.ftruncate(self._sound.fileno(), size)
-                self._sound.seek(size)
-                raise StorageFailed(f"the disk of {self.folder} is full")
+            self._write(fresh.astype("<f4", copy=False).tobytes(), position)
         except OSError as error:
+            self._put_down()
             raise StorageFailed(f"{self.folder} can't be written: {error.strerror or error}") from error
         self._end = position + len(fresh)
 
     def tell(self, events: Sequence[Numbered]) -> None:
-        """Keep some events; drafts are not kept."""
+        """Keep some events; drafts are not kept. Those that the disk does not take are written before the next ones."""
         if lasting := [told.to_json(e) for e in events if not isinstance(e.event, Partial)]:
-            self._told.append(json.dumps(lasting, ensure_ascii=False).encode())
+            self._told.append(json.dumps(lasting).encode())
 
-    def forget(self, position: int) -> None:
-        """Throw away the sound before a position, as far as it fills whole files."""
-        starts = sorted(start for start, _ in _sizes(self.folder))
-        for low, high in pairwise(starts):
-            if high <= position - BEFORE:
+    def forget(self, position: int, *, surely: bool = False) -> None:
+        """Throw away the sound before a position, as far as it fills whole files: no text will come of it any more.
+
+        `surely` it is written down up to where, whether there is a file to throw away or not.
+        """
+        if not surely and position - BEFORE < self._forgotten + PART:
+            return
+        self._told.append(json.dumps({"done": position}).encode())
+        self._forgotten = position - BEFORE
+        for low, high in pairwise(sorted(start for start, _ in _sizes(self.folder))):
+            if high <= self._forgotten:
                 with suppress(OSError):
                     (self.folder / f"sound-{low}.f32").unlink()
 
@@ -91,6 +98,25 @@ class Journal:
         self._told.close()
         if self._sound is not None:
             self._sound.close()
+
+    def _write(self, content: bytes, position: int) -> None:
+        if self._sound is None or position - self._part >= PART or position != self._end:
+            self._put_down()
+            self._part, self._sound = position, (self.folder / f"sound-{position}.f32").open("wb", buffering=0)
+        size = self._sound.tell()
+        if self._sound.write(content) != len(content):
+            os.ftruncate(self._sound.fileno(), size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _put_down(self) -> None:
+        """Close the file of sound; one that nothing could be written to is deleted."""
+        if (file := self._sound) is not None:
+            self._sound = None
+            with suppress(OSError):
+                empty = not os.fstat(file.fileno()).st_size
+                file.close()
+                if empty:
+                    (self.folder / f"sound-{self._part}.f32").unlink()
 
 
 def there(folder: Path) -> bool:
@@ -109,30 +135,30 @@ def about(folder: Path) -> dict[str, Any]:
 def read(folder: Path) -> Iterator[Numbered]:
     """The events of a journal, in order, up to the last that is whole."""
     for record in records.whole(folder / TOLD):
-        found = _parsed(record)
-        for event in found if isinstance(found, list) else ():
-            with suppress(BadInput):
-                yield told.from_json(event)
+        yield from _events(record)
 
 
 def finished(folder: Path) -> bool:
     """Whether all of a session was told."""
-    return any(isinstance(e.event, Ended) for e in read(folder))
+    last = deque(records.whole(folder / TOLD), maxlen=1)
+    return any(isinstance(e.event, Ended) for record in last for e in _events(record))
 
 
 def reached(folder: Path) -> tuple[Since, int]:
     """Where a session goes on, and the number after which its further events are counted."""
-    end_s, utterances, segments, labels, seq = 0.0, 0, 0, 0, 0
-    for numbered in read(folder):
-        seq, event = max(seq, numbered.seq), numbered.event
-        if isinstance(event, Settled):
-            end_s, utterances = max(end_s, event.end_s), max(utterances, event.utterance)
-        elif isinstance(event, Final):
-            end_s, segments = max(end_s, event.segment.end_s), max(segments, event.id)
-        elif isinstance(event, Revised):
-            number = (event.segment.speaker or "").removeprefix("S")
-            labels = max(labels, int(number) if number.isdecimal() else 0)
-    return Since(timebase.samples(end_s), utterances, segments, labels), seq + SKIPPED
+    at, utterances, segments, labels, seq = 0, 0, 0, 0, 0
+    for record in records.whole(folder / TOLD):
+        at = max(at, _done(record))
+        for numbered in _events(record):
+            seq, event = max(seq, numbered.seq), numbered.event
+            if isinstance(event, Settled):
+                at, utterances = max(at, timebase.samples(event.end_s)), max(utterances, event.utterance)
+            elif isinstance(event, Final):
+                at, segments = max(at, timebase.samples(event.segment.end_s)), max(segments, event.id)
+            elif isinstance(event, Revised):
+                number = (event.segment.speaker or "").removeprefix("S")
+                labels = max(labels, int(number) if number.isdecimal() else 0)
+    return Since(at, utterances, segments, labels), seq + SKIPPED
 
 
 def sound(folder: Path, position: int) -> Iterator[tuple[int, Samples]]:
@@ -145,8 +171,20 @@ def sound(folder: Path, position: int) -> Iterator[tuple[int, Samples]]:
             yield start + low, samples[low:]
 
 
+def touched(folder: Path) -> float:
+    """When a journal was last told something, in seconds since 1970. Raises OSError."""
+    return (folder / TOLD if there(folder) else folder).stat().st_mtime
+
+
 def remove(folder: Path) -> None:
-    """Throw a journal away."""
+    """Throw a journal away, unless somebody writes it."""
+    if not folder.is_dir():
+        return
+    with suppress(StorageFailed):
+        try:
+            records.Journal(folder / TOLD).remove()
+        except Busy:
+            return
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -159,6 +197,18 @@ def _sizes(folder: Path) -> list[tuple[int, int]]:
             if start.isdecimal():
                 found.append((int(start), path.stat().st_size // 4))
     return found
+
+
+def _events(record: bytes) -> Iterator[Numbered]:
+    found = _parsed(record)
+    for event in found if isinstance(found, list) else ():
+        with suppress(BadInput):
+            yield told.from_json(event)
+
+
+def _done(record: bytes) -> int:
+    found = _parsed(record) if record.startswith(b'{"done":') else None
+    return int(found["done"]) if isinstance(found, dict) else 0
 
 
 def _parsed(record: bytes) -> Any:

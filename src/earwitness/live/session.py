@@ -138,6 +138,16 @@ class Session:
         return self._received
 
     @property
+    def needed(self) -> int:
+        """Position from which on sound may still become text: before it all was told, or is silence."""
+        for due in (*self._sent, *self._held):
+            if due.stretch is not None:
+                return due.stretch.audio.start
+            if due.gap is not None:
+                return timebase.samples(due.gap.start_s)
+        return self._heard.origin + self._heard.first * self._vad.frame
+
+    @property
     def lag_s(self) -> float:
         """How long the oldest utterance that is over has waited for its text; 0 where none waits."""
         first = next(iter((*self._sent, *self._held)), None)

@@ -1,23 +1,25 @@
 """One live session on the event loop: a task of its own takes the sound to it, and its events to whoever is connected.
 
-The session itself runs in a thread, one step at a time. Sound is kept in the journal before it is acknowledged, events
-before they are told, so that another connection, or another process, can go on. A reader that is slow misses drafts and
-nothing else; a source that is faster than the session is made to wait. Knows no client's protocol.
+The session itself runs in a thread, one step at a time. What `keeping` keeps lets another connection, or another
+process, go on. A reader that is slow misses drafts and nothing else; a source that is faster than the session is made
+to wait. What comes after the end is not heard. Knows no client's protocol.
 """
 
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from earwitness.api.live.keeping import Keeping
 from earwitness.audio import timebase
-from earwitness.errors import BadInput, Cancelled, EarwitnessError, EngineFailed, StorageFailed
-from earwitness.events import Ended, Event, Failed, Noted, Numbered, Partial, Settled
+from earwitness.errors import BadInput, Cancelled, EarwitnessError, EngineFailed
+from earwitness.events import Ended, Event, Failed, Noted, Numbered, Partial
 from earwitness.live import journal
 from earwitness.live.journal import Journal
 from earwitness.live.session import Session
@@ -30,7 +32,10 @@ MOST_WAITING = timebase.samples(30.0)
 """Samples that may wait for the session before the source is made to."""
 
 REMEMBERED, FORGOTTEN = 4000, 1000
-"""Most events kept in memory, and how many are given to the journal alone at a time."""
+"""Most events kept in memory, and how many fewer there are once some were given to the journal alone."""
+
+LET_GO_S = 5.0
+"""How long a session that is let go of is waited for: an engine that hangs is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +44,16 @@ class _Flush:
 
 
 @dataclass(frozen=True, slots=True)
+class _Say:
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _End:
     pass
 
 
-_Item: TypeAlias = "Samples | _Flush | _End"
+_Item: TypeAlias = "Samples | _Flush | _Say | _End"
 
 
 class Hosted:
@@ -70,17 +80,17 @@ class Hosted:
         self.taker: Any = None
         """What a door keeps with the session that meets its client anew with each piece of sound."""
         self.last_heard = self.last_joined = time.monotonic()
-        self._pool, self._written, self._seq, self._closed = pool, written, told, closed
+        self._pool, self._closed = pool, closed
+        self._keeping = Keeping(written, session.received, told)
         self._loop = asyncio.get_running_loop()
         self._inbox, self._waiting = list[_Item](), 0
-        self._kept = list[Numbered]()
+        self._kept, self._forgotten = list[Numbered](), told
         self._partial: Numbered | None = None
-        self._acknowledged = self._expected = session.received
-        self._unwritten = False
+        self._expected = session.received
         self._line: Line | None = None
         self._stirred, self._changed, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._over = self._ending = self._let_go = False
-        self._publish(self._numbered(first))
+        self._over = self._ending = self._let_go = self._stepping = self._deaf = False
+        self._put(_Say(tuple(first)))
         self._task = asyncio.create_task(self._work(), name=f"session-{ident}")
 
     @property
@@ -101,7 +111,7 @@ class Hosted:
     @property
     def acknowledged(self) -> int:
         """Samples that will be recognised whatever happens to this process; those received, where nothing is kept."""
-        return self._acknowledged
+        return self._keeping.acknowledged
 
     @property
     def expected(self) -> int:
@@ -116,16 +126,18 @@ class Hosted:
     @property
     def seq(self) -> int:
         """Number of the last event."""
-        return self._seq
+        return self._keeping.seq
 
     def wake(self) -> None:
         """The session has something to tell; called from any thread."""
-        self._loop.call_soon_threadsafe(self._stirred.set)
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._stirred.set)
 
     def join(self) -> "Line":
         """A connection. The one before it ends."""
         self._line = Line(self)
         self.last_heard = self.last_joined = time.monotonic()
+        self._room.set()  # the one before is made to wait no longer
         self._change()
         return self._line
 
@@ -134,8 +146,16 @@ class Hosted:
         """Whether no more sound comes."""
         return self._ending
 
-    def end(self) -> None:
-        """No more sound comes."""
+    def replay(self, pieces: Iterable[tuple[int, Samples]]) -> None:
+        """Hear what an earlier process kept, before anybody is connected; what is missing between pieces is silence."""
+        for position, samples in pieces:
+            self._take(np.zeros(max(0, position - self._expected), np.float32))
+            self._take(samples[max(0, self._expected - position) :])
+
+    def end(self, why: Notice | None = None) -> None:
+        """No more sound comes; `why` is told where it is not the client who ends it."""
+        if why is not None:
+            self._put(_Say((Noted(why),)))
         self._ending = True
         self._put(_End())
 
@@ -146,7 +166,7 @@ class Hosted:
 
     async def settled(self) -> None:
         """Wait until all that came in was told."""
-        while not self._over and (self._inbox or self._waiting or self.session.busy):
+        while not self._over and (self._inbox or self._stepping or self.session.busy):
             changed = self._changed
             await changed.wait()
 
@@ -158,21 +178,27 @@ class Hosted:
 
     async def close(self) -> None:
         """Let go of the session, whatever it still has to tell; its journal stays unless everything was told."""
-        self._let_go = not self._over
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._let_go = self._let_go or not self._over
+        self._stirred.set()
+        await asyncio.wait({self._task}, timeout=LET_GO_S)
 
     # ── what connections do ──
     async def hear(self, line: "Line", samples: Samples) -> None:
         """See `Line.hear`."""
         self.touch(line)
-        self._waiting += len(samples)
-        self._expected += len(samples)
-        self._put(samples)
+        if self._ending or self._over:
+            self._say_deaf()
+            return
+        self._take(samples)
         while (self._waiting > MOST_WAITING or self.session.full) and not self._over:
             self._room.clear()
             await self._room.wait()
             self._mine(line)
+
+    def note(self, line: "Line", notice: Notice) -> None:
+        """See `Line.note`."""
+        self._mine(line)
+        self._put(_Say((Noted(notice),)))
 
     def flush(self, line: "Line", ident: str) -> None:
         """See `Line.flush`."""
@@ -186,12 +212,15 @@ class Hosted:
 
     async def events(self, line: "Line", after: int) -> AsyncGenerator[Numbered, None]:
         """See `Line.events`."""
-        for old in await self._from_journal(after):
-            yield old
-            after = old.seq
         while self._line is line:
             changed = self._changed
-            for event in self._kept[bisect_right(self._kept, after, key=_seq) :]:
+            if after < self._forgotten:
+                forgotten = self._forgotten
+                for old in await self._from_journal(after, forgotten):
+                    yield old
+                after = forgotten
+                continue
+            for event in self._kept[bisect_right(self._kept, after, key=lambda e: e.seq) :]:
                 yield event
                 after = event.seq
             if self._kept and self._kept[-1].seq > after:
@@ -214,20 +243,30 @@ class Hosted:
     def _mine(self, line: "Line") -> None:
         if self._line is not line:
             raise Cancelled("another connection has taken this session over")
-        if self._over:
-            raise Cancelled("this session is over")
+
+    def _take(self, samples: Samples) -> None:
+        self._waiting += len(samples)
+        self._expected += len(samples)
+        self._put(samples)
+
+    def _say_deaf(self) -> None:
+        if not (self._deaf or self._over):
+            self._deaf = True
+            self._put(_Say((Noted(Notice("after_the_end", "sound that came after the end is not heard")),)))
 
     def _put(self, item: "_Item") -> None:
         self._inbox.append(item)
         self._stirred.set()
 
-    async def _from_journal(self, after: int) -> Sequence[Numbered]:
-        """Events after that number which are not in memory any more."""
-        first = self._kept[0].seq if self._kept else self._seq + 1
-        if self._written is None or after + 1 >= first:
-            return ()
-        folder = self._written.folder
-        return await asyncio.to_thread(lambda: [e for e in journal.read(folder) if after < e.seq < first])
+    async def _from_journal(self, after: int, last: int) -> Sequence[Numbered]:
+        """Events after that number, up to the last that is not in memory any more."""
+        folder = self._keeping.folder
+        if folder is None:
+            raise Cancelled(
+                "this client is so far behind that what it has not read is forgotten",
+                remedy="Read events as they come.",
+            )
+        return await asyncio.to_thread(lambda: [e for e in journal.read(folder) if after < e.seq <= last])
 
     # ── the task ──
     async def _work(self) -> None:
@@ -236,83 +275,53 @@ class Hosted:
             while not self._over:
                 await self._stirred.wait()
                 self._stirred.clear()
-                soon = any(not isinstance(item, np.ndarray) for item in self._inbox)
+                soon = self._let_go or any(not isinstance(item, np.ndarray) for item in self._inbox)
                 if not soon and (wait_s := began + GATHER_S - time.monotonic()) > 0:
                     await asyncio.sleep(wait_s)
+                if self._let_go:
+                    return
                 began = time.monotonic()
-                taken, self._inbox = self._inbox, []
+                taken, self._inbox, self._stepping = self._inbox, [], True
                 told = await self._loop.run_in_executor(self._pool, self._advance, taken)
                 self._waiting -= sum(len(item) for item in taken if isinstance(item, np.ndarray))
+                self._stepping = False
                 self._publish(told)
-        except Exception as error:  # noqa: BLE001 - the boundary of a session: whatever it is, the client is told
-            known = error if isinstance(error, EarwitnessError) else EngineFailed(f"the session broke: {error!r}")
-            failed = Failed(known.code, known.message, known.remedy, fatal=True)
-            self._over = True
-            self._publish(self._numbered([failed]))
         finally:
             self._over = True
             self._change()
-            if self._written is not None:
-                self._written.close()
+            if self.taker is not None:
+                self.taker.stop()
+            self._keeping.close()
             self._closed(self)
 
     def _advance(self, taken: Sequence[_Item]) -> list[Numbered]:
         """Runs in a thread: all that came in, and what it tells."""
-        told, sound = list[Event](), list[Samples]()
+        told = list[Event]()
+        try:
+            self._hand_in(taken, told)
+        except Exception as error:  # noqa: BLE001 - the boundary of a session: whatever it is, the client is told
+            known = error if isinstance(error, EarwitnessError) else EngineFailed(f"the session broke: {error!r}")
+            told.append(Failed(known.code, known.message, known.remedy, fatal=True))
+        return self._keeping.tell(told, self.session.needed)
+
+    def _hand_in(self, taken: Sequence[_Item], told: list[Event]) -> None:
+        sound = list[Samples]()
         for item in (*taken, None):
             if isinstance(item, np.ndarray):
                 sound.append(item)
                 continue
             if sound:
-                told += self._heard(np.concatenate(sound))
+                samples = np.concatenate(sound)
                 sound.clear()
+                told += self._keeping.hear(samples, self.session.received)
+                told += self.session.push(samples)
             if isinstance(item, _Flush):
                 told += self.session.flush(item.id)
+            elif isinstance(item, _Say):
+                told += item.events
             elif isinstance(item, _End):
                 told += self.session.end()
         told += self.session.step()
-        return self._numbered(told)
-
-    def _heard(self, samples: Samples) -> list[Event]:
-        told = self._kept_safe(samples)
-        return [*told, *self.session.push(samples)]
-
-    def _kept_safe(self, samples: Samples) -> list[Event]:
-        position = self.session.received
-        if self._written is None:
-            self._acknowledged = position + len(samples)
-            return []
-        try:
-            self._written.hear(samples, position)
-        except StorageFailed as error:
-            return self._not_kept(error)
-        self._acknowledged, self._unwritten = position + len(samples), False
-        return []
-
-    def _not_kept(self, error: StorageFailed) -> list[Event]:
-        """Say it once: the session goes on, and would not survive its process."""
-        if self._unwritten:
-            return []
-        self._unwritten = True
-        told = f"the session goes on, but is not kept: {error.message}"
-        return [Noted(Notice("not_kept", told))]
-
-    def _numbered(self, told: Sequence[Event]) -> list[Numbered]:
-        found = list[Numbered]()
-        for event in told:
-            self._seq += 1
-            found.append(Numbered(self._seq, event))
-        if self._written is not None:
-            try:
-                self._written.tell(found)
-                for numbered in found:
-                    if isinstance(numbered.event, Settled):
-                        self._written.forget(timebase.samples(numbered.event.end_s))
-            except StorageFailed as error:
-                for event in self._not_kept(error):
-                    self._seq += 1
-                    found.append(Numbered(self._seq, event))
-        return found
 
     def _publish(self, told: Sequence[Numbered]) -> None:
         for numbered in told:
@@ -320,9 +329,12 @@ class Hosted:
                 self._partial = numbered
             else:
                 self._kept.append(numbered)
-        if len(self._kept) > REMEMBERED:
-            del self._kept[:FORGOTTEN]
-        self._over = self._over or self.session.over or any(isinstance(n.event, Ended) for n in told)
+                fatal = isinstance(numbered.event, Failed) and numbered.event.fatal
+                self._over = self._over or fatal or isinstance(numbered.event, Ended)
+        if len(self._kept) > REMEMBERED and self._keeping.whole:
+            surplus = len(self._kept) - REMEMBERED + FORGOTTEN
+            self._forgotten = self._kept[surplus - 1].seq
+            del self._kept[:surplus]
         if self._waiting <= MOST_WAITING and not self.session.full:
             self._room.set()
         self._change()
@@ -343,7 +355,7 @@ class Line:
     async def hear(self, samples: Samples) -> None:
         """Go on by some sound, 16 kHz mono float32, shape (n,); waits while the session is behind.
 
-        Raises Cancelled when another connection has taken the session over, or it is over.
+        What comes after the end is not heard. Raises Cancelled when another connection has taken the session over.
         """
         await self.hosted.hear(self, samples)
 
@@ -362,6 +374,10 @@ class Line:
         """End the open utterance here; a `Flushed` of that id says when all before it was told. Raises Cancelled."""
         self.hosted.flush(self, ident)
 
+    def note(self, notice: Notice) -> None:
+        """Have something told that concerns what this client sends. Raises Cancelled."""
+        self.hosted.note(self, notice)
+
     def touch(self) -> None:
         """The client is there, though it sends no sound. Raises Cancelled."""
         self.hosted.touch(self)
@@ -369,19 +385,17 @@ class Line:
     def end(self) -> None:
         """No more sound comes; `Ended` says when everything was told. Raises Cancelled."""
         self.hosted.touch(self)
-        self.hosted.end()
+        if not self.hosted.ending:
+            self.hosted.end()
 
     def events(self, after: int = 0) -> AsyncGenerator[Numbered, None]:
         """All events after that number, then those to come; ends with the session, or when another line is joined.
 
-        Of drafts only the newest is told.
+        Of drafts only the newest is told. Raises Cancelled where what was not read is forgotten, as happens without a
+        journal after thousands of events.
         """
         return self.hosted.events(self, after)
 
     def leave(self) -> None:
         """The client is gone; the session stays for another connection."""
         self.hosted.leave(self)
-
-
-def _seq(event: Numbered) -> int:
-    return event.seq

@@ -9,13 +9,11 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from earwitness.api.live.hosted import Hosted, Line
 from earwitness.audio import timebase
@@ -45,6 +43,12 @@ SWEEP_EACH_S = 60.0
 UNFINISHED_S = 86_400.0
 """How long the journal of a session stays that nobody took up."""
 
+WHY_OVER = {
+    "too_long": "the session has lasted as long as one may, and ends here",
+    "left": "nobody was connected for too long, and the session ends here",
+    "idle": "nothing was sent for too long, and the session ends here",
+}
+
 IDENT = re.compile(r"[0-9a-f]{32}")
 
 
@@ -65,19 +69,19 @@ class Sessions:
     """The sessions, by id. Everything but `lags` happens on the event loop."""
 
     def __init__(self, kit: Kit, settings: Settings, *, count: Callable[[str, float], None] = lambda *_: None) -> None:
-        """`count` is told of each session that ended: how (`ended`, `idle`, `left`, `too_long`), after how long."""
+        """`count` is told of each session that ended: how (see docs/operations.md), after how long."""
         self._kit, self._settings, self._count = kit, settings, count
         self._open = dict[str, Hosted]()
         self._contexts = dict[str, AbstractContextManager[tuple[Plan, Session]]]()
-        self._began = dict[str, float]()
+        self._began, self._why = dict[str, float](), dict[str, str]()
         self._keeping = set[str]()
-        self._opening, self._opened = 0, asyncio.Event()
+        self._openings = set[asyncio.Task[Hosted]]()
         self._pool: ThreadPoolExecutor | None = None
         self._endings = set[asyncio.Task[None]]()
         self._draining = False
 
     def __len__(self) -> int:
-        return len(self._open) + self._opening
+        return len(self._open) + len(self._openings)
 
     @property
     def draining(self) -> bool:
@@ -111,16 +115,7 @@ class Sessions:
         Raises Busy, and what `desk.opened` raises.
         """
         self.admit()
-        ident = uuid.uuid4().hex
-        written, first = await asyncio.to_thread(self._begun, ident, about) if about is not None else (None, ())
-        try:
-            hosted = await self._host(ident, recipe, written, Since(), 0, first)
-        except BaseException:
-            await asyncio.to_thread(journal.remove, self._settings.sessions / ident)
-            raise
-        if about is not None:
-            self._keeping.add(ident)
-        line = hosted.join()
+        line = (await self._seen_through(self._new(recipe, about), kept=False)).join()
         try:
             yield line
         finally:
@@ -133,10 +128,14 @@ class Sessions:
         Raises NotFound for a session that is over or never was, and what `line` raises.
         """
         hosted, folder = self._open.get(ident), self._settings.sessions / ident
-        if hosted is None and IDENT.fullmatch(ident) and await asyncio.to_thread(_finished, folder):
-            yield Told(ident, folder)
-            return
-        line = hosted.join() if hosted is not None else await self._taken_up(ident, recipe)
+        if hosted is None:
+            if IDENT.fullmatch(ident) is not None and await asyncio.to_thread(_finished, folder):
+                yield Told(ident, folder)
+                return
+            hosted = self._open.get(ident)  # it may have been taken up meanwhile
+        if hosted is None:
+            hosted = await self._taken_up(ident, recipe)
+        line = hosted.join()
         try:
             yield line
         finally:
@@ -153,17 +152,14 @@ class Sessions:
             await asyncio.sleep(LOOK_EACH_S)
             for ident, hosted in tuple(self._open.items()):
                 if not hosted.ending and (why := self._why_over(hosted, now)):
-                    self._count(why, now - self._began[ident])
-                    hosted.end()
+                    self._why[ident] = why
+                    hosted.end(Notice(why, WHY_OVER[why]))
 
     async def drain(self) -> None:
         """Finish every open utterance, then let go of all sessions; those that are kept can go on after a restart."""
         self._draining = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                while self._opening:
-                    self._opened.clear()
-                    await self._opened.wait()
+        if self._openings:
+            await asyncio.wait(self._openings, timeout=DRAIN_S)
         held = tuple(self._open.values())
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
@@ -177,14 +173,59 @@ class Sessions:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
     # ── one session ──
+    async def _seen_through(self, opening: Coroutine[Any, Any, Hosted], *, kept: bool) -> Hosted:
+        """What is being opened; closed once it is open where nobody waits for it any more.
+
+        Its journal is thrown away then, unless it is to be `kept`. What happens in threads can't be cancelled.
+        """
+
+        async def counted() -> Hosted:
+            try:
+                return await opening
+            finally:
+                self._openings.discard(task)
+
+        task = asyncio.create_task(counted())
+        self._openings.add(task)
+        try:
+            hosted = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._spawn(self._undone(task, kept=kept))
+            raise
+        if self._draining:
+            await self._undone(task, kept=kept)
+            raise Busy("the server is stopping", retry_after_s=RETRY_S)
+        return hosted
+
+    async def _undone(self, opening: asyncio.Future[Hosted], *, kept: bool) -> None:
+        with suppress(EarwitnessError):
+            hosted = await opening
+            await hosted.close()
+            if not kept:
+                await asyncio.to_thread(journal.remove, self._settings.sessions / hosted.id)
+
+    async def _new(self, recipe: Recipe, about: Mapping[str, Any] | None) -> Hosted:
+        ident = uuid.uuid4().hex
+        if about is None:
+            return await self._host(ident, recipe, None)
+        self._keeping.add(ident)
+        written, first = await asyncio.to_thread(self._begun, ident, about)
+        try:
+            return await self._host(ident, recipe, written, first=first)
+        except BaseException:
+            self._keeping.discard(ident)
+            await asyncio.to_thread(journal.remove, self._settings.sessions / ident)
+            raise
+
     async def _host(
         self,
         ident: str,
         recipe: Recipe,
         written: Journal | None,
-        since: Since,
-        told: int,
+        since: Since = Since(),  # noqa: B008 - frozen
+        told: int = 0,
         first: tuple[Event, ...] = (),
+        pieces: Sequence[tuple[int, Samples]] = (),
     ) -> Hosted:
         pool = self._pool = self._pool or ThreadPoolExecutor(
             max(4, self._kit.machine.cores), thread_name_prefix="session"
@@ -196,18 +237,15 @@ class Sessions:
                 hosted.wake()
 
         context = desk.opened(recipe, self._kit, wake, since)
-        self._opening += 1
         try:
             plan, session = await asyncio.to_thread(context.__enter__)
         except BaseException:
             if written is not None:
                 written.close()
             raise
-        finally:
-            self._opening -= 1
-            self._opened.set()
         hosted = Hosted(ident, session, pool, written=written, told=told, first=first, closed=self._closed)
         hosted.plan = plan
+        hosted.replay(pieces)
         holder.append(hosted)
         self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()
         return hosted
@@ -228,11 +266,11 @@ class Sessions:
 
     def _closed(self, hosted: Hosted) -> None:
         """Called by a session's task as its last act."""
-        context, over = self._contexts.pop(hosted.id), hosted.session.over
+        context, why = self._contexts.pop(hosted.id), self._why.pop(hosted.id, "")
         self._open.pop(hosted.id, None)
-        if over:
-            self._count("ended", time.monotonic() - self._began[hosted.id])
-        self._began.pop(hosted.id, None)
+        if not hosted.session.over:
+            why = "failed" if hosted.ended else "stopped" if self._draining else "left"
+        self._count(why or "ended", time.monotonic() - self._began.pop(hosted.id))
         self._keeping.discard(hosted.id)
         self._spawn(asyncio.to_thread(context.__exit__, None, None, None))
 
@@ -246,41 +284,48 @@ class Sessions:
         try:
             return Journal(self._settings.sessions / ident, about), ()
         except StorageFailed as error:
+            journal.remove(self._settings.sessions / ident)
             told = f"the session is not kept, and ends with this connection's server: {error.message}"
             return None, (Noted(Notice("not_kept", told)),)
 
-    async def _taken_up(self, ident: str, recipe: Callable[[Mapping[str, Any]], Recipe]) -> Line:
-        """A line to a session that an earlier process left. It hears what was not told from the journal first."""
-        folder = self._settings.sessions / ident
-        if not IDENT.fullmatch(ident) or not await asyncio.to_thread(journal.there, folder):
-            raise NotFound("there is no such session", remedy="Begin a new one.")
+    async def _taken_up(self, ident: str, recipe: Callable[[Mapping[str, Any]], Recipe]) -> Hosted:
+        """A session that an earlier process left. It hears what was not told from the journal first."""
         if ident in self._keeping:
             raise Busy("this session is being taken up already", retry_after_s=1.0)
+        if not IDENT.fullmatch(ident):
+            raise NotFound("there is no such session", remedy="Begin a new one.")
         self.admit()
         self._keeping.add(ident)
+        return await self._seen_through(self._from_journal(ident, recipe), kept=True)
+
+    async def _from_journal(self, ident: str, recipe: Callable[[Mapping[str, Any]], Recipe]) -> Hosted:
+        folder = self._settings.sessions / ident
+        written: Journal | None = None
         try:
-            about = await asyncio.to_thread(journal.about, folder)
+            if not await asyncio.to_thread(journal.there, folder):
+                raise NotFound("there is no such session", remedy="Begin a new one.")
+            wanted = recipe(await asyncio.to_thread(journal.about, folder))
+            written = await asyncio.to_thread(Journal, folder)  # nobody else writes it from here on
             since, told = await asyncio.to_thread(journal.reached, folder)
             pieces = await asyncio.to_thread(lambda: list(journal.sound(folder, since.position)))
-            written = await asyncio.to_thread(Journal, folder)
             holes = tuple(lost(pieces, since.position))
-            line = (await self._host(ident, recipe(about), written, since, told, holes)).join()
+            return await self._host(ident, wanted, written, since, told, holes, pieces)
         except BaseException:
             self._keeping.discard(ident)
+            if written is not None:
+                written.close()
             raise
-        for position, samples in pieces:
-            await line.hear(np.zeros(max(0, position - line.hosted.expected), np.float32))
-            await line.hear_at(position, samples)
-        return line
 
     def _sweep(self) -> None:
         """Throw away the journals that nobody will ask for."""
-        for folder in self._settings.sessions.glob("*"):
-            with suppress(OSError, EarwitnessError):
-                age_s = time.time() - (folder / journal.TOLD).stat().st_mtime
-                over = age_s > self._settings.live_keep_s and journal.finished(folder)
-                if folder.name not in self._open and (over or age_s > UNFINISHED_S):
-                    journal.remove(folder)
+        with suppress(OSError):
+            for folder in self._settings.sessions.iterdir():
+                if IDENT.fullmatch(folder.name) and folder.name not in self._keeping:
+                    with suppress(OSError, EarwitnessError):
+                        age_s = time.time() - journal.touched(folder)
+                        over = age_s > self._settings.live_keep_s and journal.finished(folder)
+                        if over or age_s > UNFINISHED_S:
+                            journal.remove(folder)
 
 
 def lost(pieces: Sequence[tuple[int, Samples]], position: int) -> Iterator[Gap]:

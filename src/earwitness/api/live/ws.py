@@ -33,6 +33,11 @@ ACK_EACH_S = 1.0
 SLOWEST_S = 20.0
 """A client that takes no message for so long is let go; it may come back for what it missed."""
 
+HELLO_S = 20.0
+"""How long a client may take to say hello."""
+
+LONGEST_ID = 200
+
 CLOSING = {"busy": 1013, "bad_input": 1008, "not_found": 1008, "cancelled": 1001}
 """Why a socket is closed, by the error's code; 1011 for all others."""
 
@@ -52,7 +57,7 @@ class Hello(BaseModel):
     """`s16le`, `s24le`, `s32le`, `f32le`, `u8`, `mulaw`, `alaw`, or `container` for Ogg, WebM, FLAC, MP3 and so on."""
     rate: int = 16_000
     channels: int = 1
-    channel: int | None = None
+    channel: int | None = Field(None, ge=0)
     words: bool = False
     speakers: bool = False
     relief: str | None = None
@@ -64,7 +69,7 @@ class Hello(BaseModel):
     """A session to go on with."""
     after: int = Field(0, ge=0)
     """Number of the last event that the client has seen of it."""
-    position: float | None = Field(None, ge=0)
+    position: float | None = Field(None, ge=0, le=1e9)
     """Where the sound begins that the client sends next, in seconds; what was heard of it is left out."""
 
 
@@ -123,8 +128,9 @@ async def _refuse(socket: WebSocket, error: EarwitnessError) -> None:
         body["retry_after_s"] = error.retry_after_s
     with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
         async with asyncio.timeout(SLOWEST_S):
-            await socket.send_json(body)
-            await socket.close(CLOSING.get(error.code, 1011), sentence(error)[:120])
+            await socket.send_text(json.dumps(body))
+            reason = sentence(error).encode(errors="replace")[:120].decode(errors="ignore")  # 123 bytes is the limit
+            await socket.close(CLOSING.get(error.code, 1011), reason)
 
 
 class _Door:
@@ -136,7 +142,11 @@ class _Door:
 
     async def serve(self) -> None:
         """From hello to the end."""
-        given = await self._message()
+        try:
+            async with asyncio.timeout(HELLO_S):
+                given = await self._message()
+        except TimeoutError:
+            raise Cancelled("no hello came", remedy='Send {"type": "hello"} at once.') from None
         if not isinstance(given, dict):
             raise BadInput("the first message is a hello in JSON", remedy='Send {"type": "hello"} before any sound.')
         hello = parsed(given)
@@ -169,6 +179,8 @@ class _Door:
                 "over": line is None,
             }
         )
+        if line is not None and hello.after > line.hosted.seq:
+            raise BadInput(f"no event {hello.after} was told yet", remedy="Say the last you saw.", param="after")
         if line is not None and hello.position is not None and timebase.samples(hello.position) > heard:
             raise BadInput(
                 f"sound from {hello.position} s does not follow what ended at {timebase.seconds(heard)} s",
@@ -202,7 +214,7 @@ class _Door:
                 await taker.take(given)
             elif given["type"] == "flush":
                 await taker.flush()
-                line.flush(str(given.get("id", "")))
+                line.flush(_flush_id(given))
             elif given["type"] == "end":
                 await taker.end()
                 line.end()
@@ -234,7 +246,7 @@ class _Door:
 
     async def _send(self, body: dict[str, Json]) -> None:
         async with asyncio.timeout(SLOWEST_S), self._sending:
-            await self._socket.send_json(body)
+            await self._socket.send_text(json.dumps(body))
 
     async def _message(self) -> dict[str, Any] | bytes:
         """The next message. Raises WebSocketDisconnect, and BadInput for text that is no JSON object with a type."""
@@ -245,8 +257,15 @@ class _Door:
             return bytes(data)
         try:
             found = json.loads(message["text"])
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict) or "type" not in found:
             raise BadInput("this message is no JSON object with a type", remedy="Send sound as binary messages.")
         return found
+
+
+def _flush_id(given: Mapping[str, Any]) -> str:
+    found = str(given.get("id", ""))
+    if len(found) > LONGEST_ID:
+        raise BadInput(f"the id of a flush is longer than {LONGEST_ID} characters", param="id")
+    return found
