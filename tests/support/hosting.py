@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from earwitness.api.live.hosted import Hosted, Line
+from earwitness.api.live.hosted import Hosted
+from earwitness.api.live.line import Line
 from earwitness.events import Ended, Event, Flushed, Numbered, Partial, SpeechStarted
 from earwitness.live.journal import Journal
 from earwitness.types import Samples

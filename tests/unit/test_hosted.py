@@ -326,16 +326,21 @@ def test_a_session_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -
     run(test)
 
 
-def test_what_is_there_for_a_connection_ends_with_it() -> None:
+def test_what_reads_for_a_client_that_comes_anew_each_time_ends_with_the_session() -> None:
+    class Taker:
+        stopped = False
+
+        def stop(self) -> None:
+            self.stopped = True
+
     async def test() -> None:
-        async with hosting(Double()) as (hosted, _):
-            line, undone = hosted.join(), list[int]()
-            line.when_left(lambda: undone.append(1))
-            line.when_left(lambda: undone.append(2))
-            line.leave()
-            line.leave()
-            assert sorted(undone) == [1, 2]
-            assert not hosted.joined
-            await hosted.left()
+        taker = Taker()
+        async with hosting(Double()) as (hosted, closed):
+            hosted.taker = taker
+            hosted.join().leave()
+            assert not taker.stopped
+            await hosted.close()
+            await until(lambda: bool(closed))
+        assert taker.stopped
 
     run(test)

@@ -1,6 +1,7 @@
 """WhisperLive's door: by its own client where that is installed, and by a plain one that sends the same."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -232,11 +233,17 @@ def test_a_session_that_the_server_ends_is_told_to_disconnect(tmp_path: Path, ta
 
 
 def test_a_client_that_vanishes_leaves_nothing_behind(server: str, talk: Samples) -> None:
+    def here() -> float:
+        found = re.search(r"^earwitness_live_sessions (\S+)", httpx.get(f"{server}/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else -1.0
+
+    before = here()
     with joined(server) as client:
         client.sound(talk[: 16_000 * 2])
+        assert here() == before + 1
         client.socket.socket.close()
     for _ in range(100):
-        if "earwitness_live_sessions 0.0" in httpx.get(f"{server}/metrics").text:
+        if here() <= before:
             return
         time.sleep(0.1)
     raise AssertionError("the session is still there")

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from earwitness.api import house
 from earwitness.api.live.hearing import taking
-from earwitness.api.live.hosted import Line
+from earwitness.api.live.line import Line
 from earwitness.api.live.sessions import Sessions, Told
 from earwitness.api.live.ws import Hello, parsed, recipe_of
 from earwitness.api.schemas import PlainError

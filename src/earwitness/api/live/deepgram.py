@@ -25,7 +25,7 @@ from earwitness.api.errors import DEEPGRAM, answer, sentence
 from earwitness.api.house import House
 from earwitness.api.live.deepgram_told import Told
 from earwitness.api.live.hearing import Taking, taking
-from earwitness.api.live.hosted import Line
+from earwitness.api.live.line import Line
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError
 from earwitness.types import Json

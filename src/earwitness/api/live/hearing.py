@@ -11,7 +11,7 @@ from collections import deque
 from math import inf
 from typing import Protocol
 
-from earwitness.api.live.hosted import Line
+from earwitness.api.live.line import Line
 from earwitness.audio import timebase
 from earwitness.audio.flowing import Flow
 from earwitness.audio.pcm import Pcm, Wire

@@ -17,8 +17,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from earwitness.api.live.keeping import Keeping
+from earwitness.api.live.line import Line
 from earwitness.audio import timebase
-from earwitness.errors import BadInput, Cancelled, EarwitnessError, EngineFailed
+from earwitness.errors import Cancelled, EarwitnessError, EngineFailed
 from earwitness.events import Ended, Event, Failed, Noted, Numbered, Partial
 from earwitness.live import journal
 from earwitness.live.journal import Journal
@@ -133,7 +134,7 @@ class Hosted:
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._stirred.set)
 
-    def join(self) -> "Line":
+    def join(self) -> Line:
         """A connection. The one before it ends."""
         self._line = Line(self)
         self.last_heard = self.last_joined = time.monotonic()
@@ -183,7 +184,7 @@ class Hosted:
         await asyncio.wait({self._task}, timeout=LET_GO_S)
 
     # ── what connections do ──
-    async def hear(self, line: "Line", samples: Samples) -> None:
+    async def hear(self, line: Line, samples: Samples) -> None:
         """See `Line.hear`."""
         self.touch(line)
         if self._ending or self._over:
@@ -195,22 +196,22 @@ class Hosted:
             await self._room.wait()
             self._mine(line)
 
-    def note(self, line: "Line", notice: Notice) -> None:
+    def note(self, line: Line, notice: Notice) -> None:
         """See `Line.note`."""
         self._mine(line)
         self._put(_Say((Noted(notice),)))
 
-    def flush(self, line: "Line", ident: str) -> None:
+    def flush(self, line: Line, ident: str) -> None:
         """See `Line.flush`."""
         self.touch(line)
         self._put(_Flush(ident))
 
-    def touch(self, line: "Line") -> None:
+    def touch(self, line: Line) -> None:
         """See `Line.touch`."""
         self._mine(line)
         self.last_heard = time.monotonic()
 
-    async def events(self, line: "Line", after: int) -> AsyncGenerator[Numbered, None]:
+    async def events(self, line: Line, after: int) -> AsyncGenerator[Numbered, None]:
         """See `Line.events`."""
         while self._line is line:
             changed = self._changed
@@ -233,14 +234,14 @@ class Hosted:
                 return
             await changed.wait()
 
-    def leave(self, line: "Line") -> None:
+    def leave(self, line: Line) -> None:
         """See `Line.leave`."""
         if self._line is line:
             self._line = None
             self.last_joined = time.monotonic()
             self._change()
 
-    def _mine(self, line: "Line") -> None:
+    def _mine(self, line: Line) -> None:
         if self._line is not line:
             raise Cancelled("another connection has taken this session over")
 
@@ -344,58 +345,3 @@ class Hosted:
         self._changed = asyncio.Event()
         if self._over or self._line is None:
             self._room.set()
-
-
-class Line:
-    """One connection to a session."""
-
-    def __init__(self, hosted: Hosted) -> None:
-        self.hosted = hosted
-
-    async def hear(self, samples: Samples) -> None:
-        """Go on by some sound, 16 kHz mono float32, shape (n,); waits while the session is behind.
-
-        What comes after the end is not heard. Raises Cancelled when another connection has taken the session over.
-        """
-        await self.hosted.hear(self, samples)
-
-    async def hear_at(self, position: int, samples: Samples) -> None:
-        """Likewise, of sound that begins at a position: what the session has heard of it is left out.
-
-        Raises BadInput where sound is missing before it.
-        """
-        have = self.hosted.expected
-        if position > have:
-            raise BadInput(f"sound at sample {position} does not follow what ended at {have}", param="position")
-        if len(fresh := samples[have - position :]):
-            await self.hear(fresh)
-
-    def flush(self, ident: str) -> None:
-        """End the open utterance here; a `Flushed` of that id says when all before it was told. Raises Cancelled."""
-        self.hosted.flush(self, ident)
-
-    def note(self, notice: Notice) -> None:
-        """Have something told that concerns what this client sends. Raises Cancelled."""
-        self.hosted.note(self, notice)
-
-    def touch(self) -> None:
-        """The client is there, though it sends no sound. Raises Cancelled."""
-        self.hosted.touch(self)
-
-    def end(self) -> None:
-        """No more sound comes; `Ended` says when everything was told. Raises Cancelled."""
-        self.hosted.touch(self)
-        if not self.hosted.ending:
-            self.hosted.end()
-
-    def events(self, after: int = 0) -> AsyncGenerator[Numbered, None]:
-        """All events after that number, then those to come; ends with the session, or when another line is joined.
-
-        Of drafts only the newest is told. Raises Cancelled where what was not read is forgotten, as happens without a
-        journal after thousands of events.
-        """
-        return self.hosted.events(self, after)
-
-    def leave(self) -> None:
-        """The client is gone; the session stays for another connection."""
-        self.hosted.leave(self)

@@ -23,7 +23,7 @@ from earwitness.api.edge import key_of
 from earwitness.api.errors import answer, openai_body
 from earwitness.api.house import House
 from earwitness.api.live.hearing import Taking, taking
-from earwitness.api.live.hosted import Line
+from earwitness.api.live.line import Line
 from earwitness.api.live.realtime_items import Body, Items, error_of
 from earwitness.api.live.realtime_session import Terms, Wanted, agreed, asked_for, shown, updated
 from earwitness.api.passes import PREFIX, REALTIME

@@ -15,7 +15,8 @@ from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from earwitness.api.live.hosted import Hosted, Line
+from earwitness.api.live.hosted import Hosted
+from earwitness.api.live.line import Line
 from earwitness.audio import timebase
 from earwitness.config import Settings
 from earwitness.errors import Busy, EarwitnessError, NotFound, StorageFailed

@@ -21,7 +21,7 @@ from earwitness.api import house
 from earwitness.api.errors import sentence
 from earwitness.api.house import House
 from earwitness.api.live.hearing import Taking, taking
-from earwitness.api.live.hosted import Line
+from earwitness.api.live.line import Line
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError, UnknownModel
 from earwitness.events import Event, Failed, Final, Gap, Named, Noted, Partial, Revised, Settled
 from earwitness.parts import Crowd

@@ -17,7 +17,7 @@ from earwitness.api import house
 from earwitness.api.errors import sentence
 from earwitness.api.house import House
 from earwitness.api.live.hearing import Taking, taking, wire
-from earwitness.api.live.hosted import Line
+from earwitness.api.live.line import Line
 from earwitness.api.live.sessions import Told
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError

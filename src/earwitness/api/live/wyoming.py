@@ -20,7 +20,7 @@ from earwitness.api.errors import sentence
 from earwitness.api.house import House
 from earwitness.api.live.announce import announced
 from earwitness.api.live.hearing import taking
-from earwitness.api.live.hosted import Line
+from earwitness.api.live.line import Line
 from earwitness.config import Settings
 from earwitness.engines.whisper.languages import LANGUAGES
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError, EngineFailed, Missing, Unauthorized
