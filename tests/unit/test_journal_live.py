@@ -349,3 +349,11 @@ def covers(pieces: Iterable[tuple[int, int]], low: int, high: int) -> bool:
             return False
         low = max(low, b)
     return low >= high
+
+
+def test_a_session_is_over_though_its_sound_is_thrown_away_last(folder: Path) -> None:
+    written = Journal(folder, {"type": "hello"})
+    tell(written, Settled(1, 0.5, 1.5), Ended(60.0))
+    written.forget(60 * SECOND, surely=True)
+    written.close()
+    assert journal.finished(folder)

@@ -140,7 +140,7 @@ def read(folder: Path) -> Iterator[Numbered]:
 
 def finished(folder: Path) -> bool:
     """Whether all of a session was told."""
-    last = deque(records.whole(folder / TOLD), maxlen=1)
+    last = deque(records.whole(folder / TOLD), maxlen=2)  # what sound is done with may be written down after the end
     return any(isinstance(e.event, Ended) for record in last for e in _events(record))
 
 

@@ -37,7 +37,7 @@ def test_pieces_make_the_text_of_the_file(http: httpx.Client, talk: Samples, sam
     expected = batch.run(sample, live(Recipe()), kit).segments
     assert [(s["text"], s["start_s"], s["end_s"]) for s in finals] == [(s.text, s.start_s, s.end_s) for s in expected]
     again = send(http, talk[:0], session=session).json()
-    assert again["over"]
+    assert again["over"], again
     assert again["text"] == " ".join(s.text for s in expected)
 
 
