@@ -58,5 +58,5 @@ def joined(address: str, path: str = "/ws", **hello: object) -> Iterator[Client]
     """A client that has said hello."""
     with connect(address.replace("http", "ws", 1) + path, open_timeout=60) as opened:
         client = Client(opened)
-        client.say(type="hello", encoding="f32le", **hello)
+        client.say(**{"type": "hello", "encoding": "f32le", **hello})
         yield client

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 LARGEST_MESSAGE = 16 * 2**20
 """Bytes of a socket's message: OpenAI's clients may send 15 MiB at once."""
 
+UNREAD_MS = 60_000
+"""How long a peer may take nothing of what is sent to it before the system ends the connection."""
+
 
 def serve(
     host: Annotated[
@@ -64,12 +67,15 @@ def listen(settings: "Settings") -> "socket.socket":
 def bound(host: str, port: int, told_by: str) -> "socket.socket":
     """Likewise; `told_by` is how the port is chosen."""
     import socket
+    import sys
 
     from earwitness.errors import BadInput
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform == "linux":  # else a connection to a peer that is there and reads nothing is never closed
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
     try:
         listener.bind((host, port))
     except OSError as error:

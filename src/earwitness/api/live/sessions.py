@@ -324,8 +324,8 @@ class Sessions:
                 if IDENT.fullmatch(folder.name) and folder.name not in self._keeping:
                     with suppress(OSError, EarwitnessError):
                         age_s = time.time() - journal.touched(folder)
-                        over = age_s > self._settings.live_keep_s and journal.finished(folder)
-                        if over or age_s > UNFINISHED_S:
+                        kept_s = self._settings.live_keep_s
+                        if age_s > UNFINISHED_S or (age_s > kept_s and journal.finished(folder)):
                             journal.remove(folder)
 
 
