@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from earwitness import config
-from earwitness.api.live.hosted import Line
+from earwitness.api.live.line import Line
 from earwitness.api.live.sessions import UNFINISHED_S, Sessions
 from earwitness.errors import Busy, Cancelled, EngineFailed, NotFound
 from earwitness.events import Ended, Event, Noted, Numbered, Settled
