@@ -81,6 +81,15 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Spotted:
+    """A phrase that is watched for was said, in the segment of that id."""
+
+    id: int
+    phrase: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """Something to know of the session that costs nothing: what was not honoured, what fell back, what is not known."""
 
@@ -121,7 +130,19 @@ class Ended:
 
 
 Event: TypeAlias = (
-    SpeechStarted | Partial | SpeechEnded | Final | Settled | Revised | Named | Noted | Gap | Flushed | Failed | Ended
+    SpeechStarted
+    | Partial
+    | SpeechEnded
+    | Final
+    | Settled
+    | Revised
+    | Named
+    | Spotted
+    | Noted
+    | Gap
+    | Flushed
+    | Failed
+    | Ended
 )
 
 

@@ -42,6 +42,7 @@ CASES: dict[type[Event], st.SearchStrategy[Any]] = {
     events.Named: st.builds(
         events.Named, st.builds(Speaker, st.text(), numbers, maybe, st.none() | st.text(), st.none() | st.text())
     ),
+    events.Spotted: st.builds(events.Spotted, count, st.text(), numbers),
     events.Noted: st.builds(events.Noted, st.builds(Notice, st.text(), st.text())),
     events.Gap: st.builds(events.Gap, numbers, numbers, st.text()),
     events.Flushed: st.builds(events.Flushed, st.text()),

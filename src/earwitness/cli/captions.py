@@ -11,7 +11,7 @@ from rich.text import Text
 
 from earwitness.audio import timebase
 from earwitness.cli.speaking import COLOURS
-from earwitness.events import Event, Failed, Final, Gap, Named, Noted, Partial, Revised, Settled
+from earwitness.events import Event, Failed, Final, Gap, Named, Noted, Partial, Revised, Settled, Spotted
 from earwitness.types import Segment
 
 HELD_S = 3.0
@@ -57,13 +57,8 @@ class Screen:
             if self._names.get(ident, ident) != name:
                 self._console.print(f"[dim]{ident} is {escape(name)}[/]")
             self._names[ident] = name
-        elif isinstance(event, Noted):
-            self._console.print(f"[yellow]note[/] {escape(event.notice.message)}")
-        elif isinstance(event, Gap):
-            length_s = event.end_s - event.start_s
-            self._console.print(f"[yellow]{_clock(event.start_s)}  {length_s:.1f} s were not heard: {event.reason}[/]")
-        elif isinstance(event, Failed):
-            self._console.print(f"[bold red]error[/] {escape(event.message)}\n      {escape(event.remedy)}")
+        elif beside := _beside(event):
+            self._console.print(beside)
         self._release(waited_s=HELD_S if self._speakers else 0.0)
         if self._live.is_started:
             status = Text(f"{_clock(now_s)}  {f'late by {lag_s:.1f} s' if lag_s > 1 else 'listening'}", "dim")
@@ -94,3 +89,17 @@ class Screen:
 
 def _clock(seconds: float) -> str:
     return timebase.clock(seconds, hours=False)[:-4]
+
+
+def _beside(event: Event) -> str:
+    """What is said between the lines of text; nothing for other events."""
+    if isinstance(event, Spotted):
+        return f"[bold]{_clock(event.at_s)}  {escape(event.phrase)}[/] was said"
+    if isinstance(event, Noted):
+        return f"[yellow]note[/] {escape(event.notice.message)}"
+    if isinstance(event, Gap):
+        length_s = event.end_s - event.start_s
+        return f"[yellow]{_clock(event.start_s)}  {length_s:.1f} s were not heard: {event.reason}[/]"
+    if isinstance(event, Failed):
+        return f"[bold red]error[/] {escape(event.message)}\n      {escape(event.remedy)}"
+    return ""

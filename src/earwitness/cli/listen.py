@@ -20,6 +20,9 @@ def listen(
     model: Annotated[str, typer.Option("-m", "--model", help="Name or alias; `earwitness models list`.")] = "default",
     language: Annotated[str | None, typer.Option("-l", "--language", help="ISO 639-1 code of the speech.")] = None,
     speakers: Annotated[bool, typer.Option("--speakers", help="Tell apart who speaks.")] = False,
+    watch: Annotated[
+        list[str] | None, typer.Option("--watch", metavar="PHRASE", help="Say where this is said; may come again.")
+    ] = None,
     endpoint: Annotated[
         float, typer.Option(min=0.1, max=10.0, metavar="SECONDS", help="Silence that ends an utterance.")
     ] = 0.5,
@@ -54,7 +57,7 @@ def listen(
         recipe = Recipe(
             model=model,
             ask=Ask(language=language_code(language)),
-            captioning=Captioning(endpoint, drafts and console.is_terminal),
+            captioning=Captioning(endpoint, drafts and console.is_terminal, watch=tuple(watch or ())),
             diarizing=Diarizing() if speakers else None,
         )
         arriving = source is None or "://" in source

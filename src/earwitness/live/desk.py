@@ -12,12 +12,14 @@ from earwitness.engines import honour
 from earwitness.errors import Unsupported
 from earwitness.gathering import fallen
 from earwitness.kit import Kit
+from earwitness.live.following import Following, Watching
 from earwitness.live.session import Session, Since
 from earwitness.live.speaking import Speaking
 from earwitness.models.lane import Seat, Urgency
 from earwitness.parts import Ear
 from earwitness.stages import align
 from earwitness.stages.recipe import CHANNELS, Recipe, live
+from earwitness.stages.spot import spot
 from earwitness.types import Ask, Can, Notice, Plan, Speaker
 
 
@@ -41,7 +43,7 @@ def opened(
         aligners = kit.aligners() if recipe.ask.word_times else {}  # looking at all parts takes seconds, once
         ask, timer = align.shared(recipe, lane.can, aligners, kit.aligner)
         ask, left_out = honour(ask, lane.can)
-        speaking = _speaking(recipe, kit, held, wake, since.labels)
+        following: list[Following] = [*_speaking(recipe, kit, held, wake, since.labels), *_watching(recipe)]
         relief = held.enter_context(_relief(recipe, kit, lane.can, ask))
         noticed = (*fallen(plan), *_not_honoured(left_out), *_forgotten(since))
         yield (
@@ -52,7 +54,7 @@ def opened(
                 kit.vad,
                 ask=ask,
                 timer=timer,
-                speaking=speaking,
+                following=following,
                 relief=relief,
                 noticed=noticed,
                 since=since,
@@ -88,11 +90,11 @@ def _not_honoured(left_out: tuple[str, ...]) -> tuple[Notice, ...]:
     return (Notice("not_honoured", told),) if left_out else ()
 
 
-def _speaking(recipe: Recipe, kit: Kit, held: ExitStack, wake: Callable[[], None], labels: int) -> Speaking | None:
+def _speaking(recipe: Recipe, kit: Kit, held: ExitStack, wake: Callable[[], None], labels: int) -> tuple[Speaking, ...]:
     """What tells the speakers, if that is asked for."""
     how = recipe.diarizing
     if how is None:
-        return None
+        return ()
     if how.part == CHANNELS or how.known:
         raise Unsupported("a live session tells speakers apart by their voices, as S1, S2 and so on")
     ear = kit.diarizer(how.part)
@@ -101,7 +103,12 @@ def _speaking(recipe: Recipe, kit: Kit, held: ExitStack, wake: Callable[[], None
     pool = held.enter_context(ThreadPoolExecutor(1, thread_name_prefix="voices"))
     held.callback(pool.shutdown, wait=False, cancel_futures=True)
     recognise = partial(kit.recognised, model=ear.embeds) if how.people else _as_they_are
-    return Speaking(ear, how.crowd, pool, wake, recognise, labels)
+    return (Speaking(ear, how.crowd, pool, wake, recognise, labels),)
+
+
+def _watching(recipe: Recipe) -> tuple[Watching, ...]:
+    phrases = recipe.captioning.watch if recipe.captioning else ()
+    return (Watching(partial(spot, phrases)),) if phrases else ()
 
 
 def _as_they_are(speakers: tuple[Speaker, ...]) -> tuple[tuple[Speaker, ...], tuple[Notice, ...]]:

@@ -10,7 +10,7 @@ the threads of the lane. Keeps no sound but that of utterances whose text is not
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -32,7 +32,7 @@ from earwitness.events import (
     SpeechStarted,
 )
 from earwitness.live.captions import Captions
-from earwitness.live.speaking import Speaking
+from earwitness.live.following import Following
 from earwitness.models.lane import Seat, Urgency
 from earwitness.parts import Vad
 from earwitness.stages import speech
@@ -94,7 +94,7 @@ class Session:
         *,
         ask: Ask | None = None,
         timer: Timer | None = None,
-        speaking: Speaking | None = None,
+        following: Sequence[Following] = (),
         relief: Seat | None = None,
         noticed: Iterable[Notice] = (),
         since: Since = Since(),
@@ -103,7 +103,7 @@ class Session:
     ) -> None:
         """`recipe` is made by `recipe.live`, `ask` is what of it the engine can do.
 
-        `timer` times words and `speaking` tells who speaks, where that is asked for; `relief` is a seat at a
+        `timer` times words where that is asked for, `following` tells more of the text later, `relief` is a seat at a
         smaller model, for what would come late; `noticed` is told at first.
         """
         self._captioning = recipe.captioning or Captioning()
@@ -116,7 +116,7 @@ class Session:
         self._heard = speech.begin(vad, since.position)
         self._open: Stretch | None = None
         self._held, self._sent = deque[_Due](), deque[_Due]()
-        self._speaking = speaking
+        self._following = tuple(following)
         self._noticed = [Noted(n) for n in noticed]
         self._relief, self._relieved = relief, False
         self._finals = list[Final]()
@@ -166,12 +166,12 @@ class Session:
     @property
     def busy(self) -> bool:
         """Whether text or a label of an utterance that is over is still to be told."""
-        return bool(self._held or self._sent or (self._speaking and self._speaking.waiting))
+        return bool(self._held or self._sent or self.followed)
 
     @property
-    def labelling(self) -> bool:
-        """Whether it is still to be found out who said an utterance that was told."""
-        return self._speaking is not None and self._speaking.waiting > 0
+    def followed(self) -> bool:
+        """Whether there is still something to learn of an utterance that was told, such as who said it."""
+        return any(f.waiting for f in self._following)
 
     @property
     def over(self) -> bool:
@@ -207,10 +207,10 @@ class Session:
             words, span = self._captions.words, self._open.span
             stable, draft = " ".join(words.stable), " ".join(words.draft)
             told.append(Partial(self._utterances + 1, stable, draft, span.start_s, span.end_s))
-        told += self._speaking.collect() if self._speaking else []
-        if self._ended and not self._over and not self._sent and not (self._speaking and self._speaking.waiting):
+        told += [e for f in self._following for e in f.collect()]
+        if self._ended and not self._over and not self._sent and not self.followed:
             self._over = True
-            told += [*(self._speaking.end() if self._speaking else []), Ended(self.received_s)]
+            told += [*(e for f in self._following for e in f.end()), Ended(self.received_s)]
         return told
 
     def flush(self, ident: str) -> list[Event]:
@@ -320,8 +320,8 @@ class Session:
     def _settle(self, due: _Due, stretch: Stretch, told: list[Event]) -> bool:
         held, self._suppressed = self._suppressed, ()
         finals, self._finals = self._finals, []
-        if self._speaking:
-            self._speaking.hear(due.number, stretch.audio, finals)
+        for follower in self._following:
+            follower.hear(due.number, stretch.audio, finals)
         told.append(Settled(due.number, stretch.span.start_s, stretch.span.end_s, held, forced=stretch.goes_on))
         return True
 

@@ -17,6 +17,7 @@ KINDS = (
     (events.Settled, "settled"),
     (events.Revised, "revised"),
     (events.Named, "named"),
+    (events.Spotted, "spotted"),
     (events.Noted, "noted"),
     (events.Gap, "gap"),
     (events.Flushed, "flushed"),

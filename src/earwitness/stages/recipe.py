@@ -15,6 +15,9 @@ from earwitness.types import Ask, Json
 AUTO, OFF = "auto", "off"
 """The preferred part for a job, and none."""
 
+MOST_WATCHED, LONGEST_WATCHED = 200, 100
+"""Phrases, and letters of each, that a live session watches for."""
+
 CHANNELS = "channels"
 """The `part` of Diarizing for which each channel is one speaker."""
 
@@ -58,6 +61,8 @@ class Captioning:
     """Whether the text of an open utterance is shown before it is final."""
     cadence_s: float = 0.4
     """New sound between two drafts, at least."""
+    watch: tuple[str, ...] = ()
+    """Phrases whose places are told."""
     relief: str | None = None
     """A smaller model for final text that would come late; it is loaded with the session, and its text is marked."""
     most_lag_s: float = 10.0
@@ -66,6 +71,9 @@ class Captioning:
     def __post_init__(self) -> None:
         if not 0.1 <= self.endpoint_s <= 10.0:
             raise BadInput("an utterance ends after 0.1 to 10 seconds of silence", param="endpoint")
+        if len(self.watch) > MOST_WATCHED or any(not p.strip() or len(p) > LONGEST_WATCHED for p in self.watch):
+            told = f"at most {MOST_WATCHED} phrases can be watched for, of 1 to {LONGEST_WATCHED} letters"
+            raise BadInput(told, param="watch")
         if not 0.1 <= self.cadence_s <= 10.0:
             raise BadInput("drafts come after 0.1 to 10 seconds of new sound", param="cadence")
 

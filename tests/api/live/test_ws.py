@@ -67,6 +67,17 @@ def test_a_flush_is_acknowledged_after_all_that_was_said_before_it(server: str, 
         client.until("ended")
 
 
+def test_what_is_watched_for_is_told(server: str, talk: Samples) -> None:
+    with joined(server, watch=["HEAR me", "good story"]) as client:
+        client.sound(talk[: 16_000 * 5])
+        client.say(type="end")
+        client.until("ended")
+    spotted = [(m["phrase"], m["id"]) for m in client.told if m["type"] == "spotted"]
+    said = [m["id"] for m in client.told if m["type"] == "final" and "hear me" in m["segment"]["text"].lower()]
+    assert said
+    assert spotted == [("HEAR me", ident) for ident in said]
+
+
 def test_a_client_that_is_cut_off_goes_on_and_misses_nothing(
     server: str, talk: Samples, expected: list[tuple[str, float, float]]
 ) -> None:

@@ -220,7 +220,7 @@ class _Door:
                     seen = numbered.seq
                     upcoming = asyncio.ensure_future(anext(events, None))
                 heard_s = timebase.seconds(hosted.heard) if seen == hosted.seq else 0.0
-                for message in told.ready(time.monotonic(), heard_s, labelling=hosted.session.labelling):
+                for message in told.ready(time.monotonic(), heard_s, labelling=hosted.session.followed):
                     await self._send(message)
             for message in told.rest():
                 await self._send(message)

@@ -60,6 +60,8 @@ class Hello(BaseModel):
     channel: int | None = Field(None, ge=0)
     words: bool = False
     speakers: bool = False
+    watch: tuple[str, ...] = ()
+    """Phrases whose places are told as `spotted`."""
     relief: str | None = None
     """A smaller model for text that would come late."""
     endpoint: float = Field(0.5, ge=0.1, le=10)
@@ -86,7 +88,7 @@ def recipe_of(about: Mapping[str, Any]) -> Recipe:
             word_times=hello.words,
         ),
         aligner="auto" if hello.words else None,
-        captioning=Captioning(hello.endpoint, hello.drafts, relief=hello.relief),
+        captioning=Captioning(hello.endpoint, hello.drafts, watch=hello.watch, relief=hello.relief),
         diarizing=Diarizing() if hello.speakers else None,
         guarding=Guarding(language_gate=hello.language_gate),
     )
