@@ -44,6 +44,7 @@ check: $(VENV)/.check
 bench-live: $(VENV)/.bench
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/live.py --streams 8 --speakers
+	$(BIN)/python benchmarks/live_peers.py
 
 bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/error_rate.py --long 30
