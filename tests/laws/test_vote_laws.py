@@ -1,6 +1,6 @@
 """What holds of the vote whatever the hypotheses are."""
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from earwitness.stages.vote import differs, vote
@@ -22,6 +22,7 @@ def hypotheses(draw: st.DrawFn) -> tuple[Turn, ...]:
 several = st.lists(hypotheses(), min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(hypotheses(), st.integers(1, 5))
 def test_those_who_agree_are_right(one: tuple[Turn, ...], times: int) -> None:
     found = vote([one] * times).turns
@@ -30,6 +31,7 @@ def test_those_who_agree_are_right(one: tuple[Turn, ...], times: int) -> None:
     assert [(t.start_s, t.end_s) for t in found] == [(t.start_s, t.end_s) for t in one]
 
 
+@settings(deadline=None)
 @given(several, st.permutations(VOICES))
 def test_what_speakers_are_called_does_not_matter(some: list[tuple[Turn, ...]], names: list[str]) -> None:
     called = dict(zip(VOICES, names, strict=True))
@@ -37,7 +39,9 @@ def test_what_speakers_are_called_does_not_matter(some: list[tuple[Turn, ...]], 
     assert vote(others).turns == vote(some).turns
 
 
+@settings(deadline=None)
 @given(several)
+@example([(Turn(0.0, 0.1, "a"), Turn(0.2, 0.6, "a")), (Turn(0.0, 0.2, "a"), Turn(0.0, 0.2, "b"))])
 def test_the_vote_is_a_diarization(some: list[tuple[Turn, ...]]) -> None:
     found = vote(some)
     ids = list(dict.fromkeys(t.speaker for t in found.turns))
@@ -53,6 +57,7 @@ def test_the_vote_is_a_diarization(some: list[tuple[Turn, ...]]) -> None:
     assert abs(sum(found.weights) - 1) < 1e-9
 
 
+@settings(deadline=None)
 @given(several)
 def test_nobody_talks_where_no_hypothesis_hears_anybody(some: list[tuple[Turn, ...]]) -> None:
     for t in vote(some).turns:
@@ -60,6 +65,7 @@ def test_nobody_talks_where_no_hypothesis_hears_anybody(some: list[tuple[Turn, .
         assert any(h.start_s <= middle <= h.end_s for turns in some for h in turns)
 
 
+@settings(deadline=None)
 @given(several)
 def test_where_somebody_talks_somebody_leads(some: list[tuple[Turn, ...]]) -> None:
     found = vote(some)

@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from earwitness.api.live.hearing import MOST_AHEAD, _Container, taking
+from earwitness.api.live.hearing import MOST_AHEAD, Taking, _Container, taking
+from earwitness.api.live.line import Line
 from earwitness.audio.flowing import MOST_WAITING
 from earwitness.errors import BadInput, NotAudio
 from earwitness.events import Noted, Numbered
@@ -17,6 +20,24 @@ from support.hosting import Double, all_of, hosting, run, until
 def flows() -> int:
     """Threads of decoders."""
     return sum(t.name == "flow" for t in threading.enumerate())
+
+
+@pytest.fixture(autouse=True)
+def _stopped(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever reads for a test ends with it."""
+    made, real = list[Taking](), taking
+
+    def kept(line: Line, encoding: str, rate: int, channels: int, channel: int | None = None, skip: int = 0) -> Taking:
+        made.append(real(line, encoding, rate, channels, channel, skip=skip))
+        return made[-1]
+
+    monkeypatch.setitem(globals(), "taking", kept)
+    yield
+    for taker in made:
+        taker.stop()
+    until = time.monotonic() + 10
+    while flows() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def notices(told: list[Numbered]) -> list[str]:
@@ -81,6 +102,7 @@ def test_a_connection_that_ends_ends_its_decoder(size: int, held: bool) -> None:
             assert flows() == 1
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
+            taker.stop()
             line.leave()
             await until(lambda: flows() == 0)
 
@@ -109,6 +131,7 @@ def test_rubbish_is_told_to_whoever_sends_it() -> None:
             taker = taking(line, "container", 16_000, 1)
             with pytest.raises(NotAudio):
                 await asyncio.gather(taker.take(b"\0" * 100_000), taker.end())
+            taker.stop()
             line.leave()
             await until(lambda: flows() == 0)
 

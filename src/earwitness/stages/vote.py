@@ -148,9 +148,14 @@ def _settled(votes: Numbers, lasting: Numbers) -> tuple[NDArray[np.bool_], NDArr
 
 
 def _by_time(active: NDArray[np.bool_]) -> list[int]:
-    """Those who speak, in the order of first speaking."""
-    firsts = [(int(np.argmax(active[:, who])), who) for who in range(active.shape[1]) if active[:, who].any()]
-    return [who for _, who in sorted(firsts)]
+    """Those who speak, in the order of their first turns."""
+    firsts = []
+    for who in range(active.shape[1]):
+        said = np.flatnonzero(active[:, who])
+        if len(said):
+            quiet = np.flatnonzero(~active[said[0] :, who])
+            firsts.append((int(said[0]), int(quiet[0]) if len(quiet) else len(active), who))
+    return [who for *_, who in sorted(firsts)]
 
 
 def _turns(active: NDArray[np.bool_], edges: Numbers, ids: Mapping[int, str]) -> tuple[Turn, ...]:
