@@ -17,7 +17,7 @@ import sysconfig
 import time
 import uuid
 import wave
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +114,13 @@ def error_rate(pairs: list[tuple[str, str]]) -> tuple[float, int, str]:
     assert found is not None
     assert found.rate is not None
     return 100 * found.rate, found.reference, f"{found.substituted}/{found.deleted}/{found.inserted}"
+
+
+def percentiles(values: Sequence[float], *which: float) -> str:
+    """Some percentiles of times in seconds, in milliseconds with strokes between."""
+    import numpy as np
+
+    return "/".join(f"{1000 * v:.0f}" for v in np.percentile(values, which)) if values else "-"
 
 
 # ── processes ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -189,15 +189,6 @@ def measure(server: common.Server, made: Path, from_s: Sequence[float], seconds:
     return {"streams": streams, "cores": cores, "mb": size_mb}
 
 
-def percentiles(values: Sequence[float]) -> str:
-    """p50/p95/p99 in milliseconds."""
-    if not values:
-        return "-"
-    import numpy as np
-
-    return "/".join(f"{1000 * v:.0f}" for v in np.percentile(values, [50, 95, 99]))
-
-
 def row(count: int, found: dict[str, Any], files: Sequence[str]) -> list[Any]:
     """One line of the table."""
     from earwitness.rollout import scores
@@ -209,9 +200,9 @@ def row(count: int, found: dict[str, Any], files: Sequence[str]) -> list[Any]:
     return [
         count,
         sum(s.refused for s in streams),
-        percentiles([t for s in streams for t in s.first_s]),
-        percentiles([t for s in streams for t in s.after_endpoint_s]),
-        percentiles([t for s in streams for t in s.after_word_s]),
+        common.percentiles([t for s in streams for t in s.first_s], 50, 95, 99),
+        common.percentiles([t for s in streams for t in s.after_endpoint_s], 50, 95, 99),
+        common.percentiles([t for s in streams for t in s.after_word_s], 50, 95, 99),
         sum(s.taken_back for s in streams) / max(words, 1),
         compared.deleted if compared else 0,
         100 * (compared.rate or 0.0) if compared else 0.0,

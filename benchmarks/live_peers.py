@@ -13,7 +13,6 @@ import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,13 +111,6 @@ def together(count: int, one: Any) -> list[Heard]:
 
 
 # ── the benchmark ────────────────────────────────────────────────────────────────────────────────────────────────────
-def percentiles(values: Sequence[float]) -> str:
-    """p50/p95 in milliseconds."""
-    import numpy as np
-
-    return "/".join(f"{1000 * v:.0f}" for v in np.percentile(values, [50, 95])) if values else "-"
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -143,7 +135,7 @@ def main() -> None:
                 first, after = [t for s in streams for t in s.first_s], [t for s in streams for t in s.after_s]
                 behind = max(s.behind_s for s in streams)
                 rows.append([
-                    count, peer, percentiles(first), percentiles(after), rate, behind,
+                    count, peer, common.percentiles(first, 50, 95), common.percentiles(after, 50, 95), rate, behind,
                     done.cpu_s / (played_s + count), round(done.peak_mb),
                 ])  # fmt: skip
                 print(dict(zip(COLUMNS, rows[-1], strict=True)), flush=True)

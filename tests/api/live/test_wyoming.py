@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -25,7 +24,7 @@ from earwitness.errors import BadInput, Missing, Unauthorized
 from earwitness.kit import Kit
 from earwitness.stages.recipe import Recipe, live
 from earwitness.types import Samples
-from support.assistant import RATE, assisting, chunks, heard, joined, rest, until, whole
+from support.assistant import RATE, chunks, heard, joined, rest, until, whole
 from support.server import running
 from support.sockets import free_port
 
@@ -43,18 +42,6 @@ def expected(talk: Samples, tmp_path_factory: pytest.TempPathFactory, kit: Kit) 
     head = b".snd" + b"".join(n.to_bytes(4, "big") for n in (24, 0xFFFFFFFF, 3, RATE, 1))
     raw.write_bytes(head + whole(talk).astype(">i2").tobytes())
     return [s.text for s in batch.run(raw, live(Recipe()), kit).segments]
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
-    """A server with a port for Wyoming: that port, and the address of the other doors."""
-    with assisting(home=tmp_path_factory.mktemp("wyoming")) as found:
-        yield found
-
-
-@pytest.fixture
-def port(house: tuple[int, str]) -> int:
-    return house[0]
 
 
 def test_home_assistants_cycle(port: int, talk: Samples, expected: list[str]) -> None:

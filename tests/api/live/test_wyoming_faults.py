@@ -33,18 +33,6 @@ def talk(sample: Path) -> Samples:
     return decode.decode(sample).samples
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
-    """A server with a port for Wyoming: that port, and the address of the other doors."""
-    with assisting(home=tmp_path_factory.mktemp("wyoming")) as found:
-        yield found
-
-
-@pytest.fixture
-def port(house: tuple[int, str]) -> int:
-    return house[0]
-
-
 @pytest.mark.parametrize(
     ("events", "code", "says"),
     [

@@ -7,6 +7,7 @@ the socket's hello. Sessions are those of `/ws`, and are kept and resumed like t
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -18,8 +19,9 @@ from earwitness.api.live.line import Line
 from earwitness.api.live.sessions import Sessions, Told
 from earwitness.api.live.ws import Hello, parsed, recipe_of
 from earwitness.api.schemas import PlainError
+from earwitness.api.wishes import Form
 from earwitness.audio import timebase
-from earwitness.errors import BadInput, TooLarge
+from earwitness.errors import TooLarge
 from earwitness.events import Ended, Final, Flushed, Numbered
 from earwitness.live import told
 from earwitness.types import Json
@@ -66,25 +68,32 @@ class ChunkAnswer(BaseModel):
 )
 async def process_chunk(request: Request) -> ChunkAnswer:
     """Take a piece of sound, and tell what is new."""
-    query, hello = wishes(request.query_params)
-    _wait_s(query)  # before a session is begun
+    step, hello = wishes(request.query_params)
     data = await _body(request)
     async with AsyncExitStack() as held:
         line = await _line(held, house.of(request).sessions, hello)
         if isinstance(line, Told):
             events = [e async for e in line.events(hello.after)]
             return _answer(line.id, timebase.seconds(0), events, over=True)
-        return await _taken(line, hello, query, data)
+        return await _taken(line, hello, step, data)
 
 
-def wishes(given: Mapping[str, str]) -> tuple[dict[str, str], Hello]:
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is asked of one request besides to take its sound."""
+
+    wait_s: float = 0.0
+    flush: bool = False
+    end: bool = False
+
+
+def wishes(given: Mapping[str, str]) -> tuple[Step, Hello]:
     """What is asked of this request, and the hello. Raises BadInput."""
     fields = dict(given)
-    query: dict[str, str] = {name: fields.pop(name) for name in ("wait", "flush", "end") if name in fields}
-    for name in ("flush", "end"):
-        if query.get(name, "false") not in {"true", "false"}:
-            raise BadInput(f"{name} is true or false", param=name)
-    return query, parsed({"type": "hello", **fields})
+    form = Form({name: [fields.pop(name)] for name in ("wait", "flush", "end") if name in fields})
+    flush, end = (form.choice(name, ("true", "false"), "false") == "true" for name in ("flush", "end"))
+    step = Step(form.number("wait", 0.0, LONGEST_WAIT_S) or 0.0, flush, end)
+    return step, parsed({"type": "hello", **fields})
 
 
 async def _line(held: AsyncExitStack, sessions: Sessions, hello: Hello) -> Line | Told:
@@ -104,7 +113,7 @@ async def _body(request: Request) -> bytes:
     return bytes(data)
 
 
-async def _taken(line: Line, hello: Hello, query: Mapping[str, str], data: bytes) -> ChunkAnswer:
+async def _taken(line: Line, hello: Hello, step: Step, data: bytes) -> ChunkAnswer:
     hosted = line.hosted
     taker = hosted.taker
     if taker is None:
@@ -112,25 +121,14 @@ async def _taken(line: Line, hello: Hello, query: Mapping[str, str], data: bytes
     taker.line = line
     await taker.take(data)
     last: str | None = None
-    if query.get("end") == "true":
+    if step.end:
         await taker.end()
         line.end()
-    elif query.get("flush") == "true":
+    elif step.flush:
         await taker.flush()
         line.flush(last := f"chunk-{hosted.expected}")
-    wait_s = _wait_s(query)
-    found = await _new(line, hello.after, wait_s, last, ended=query.get("end") == "true")
+    found = await _new(line, hello.after, step.wait_s, last, ended=step.end)
     return _answer(hosted.id, timebase.seconds(hosted.acknowledged), found, over=hosted.ended)
-
-
-def _wait_s(query: Mapping[str, str]) -> float:
-    try:
-        wait_s = float(query.get("wait", "0"))
-    except ValueError:
-        wait_s = -1.0
-    if not 0 <= wait_s <= LONGEST_WAIT_S:
-        raise BadInput(f"wait is a number of seconds from 0 to {LONGEST_WAIT_S:g}", param="wait")
-    return wait_s
 
 
 async def _new(line: Line, after: int, wait_s: float, flush: str | None, *, ended: bool) -> list[Numbered]:

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -23,6 +24,7 @@ from earwitness.api.deepgram import Asked, Message, live, model_info, warnings
 from earwitness.api.edge import SCHEMES
 from earwitness.api.errors import DEEPGRAM, answer, sentence
 from earwitness.api.house import House
+from earwitness.api.live.conversation import SLOWEST_S, attended, reason, received
 from earwitness.api.live.deepgram_told import Told
 from earwitness.api.live.hearing import Taking, taking
 from earwitness.api.live.line import Line
@@ -32,8 +34,6 @@ from earwitness.types import Json
 
 router = APIRouter(tags=["Deepgram"])
 
-SLOWEST_S = 20.0
-"""A client that takes no message for so long is let go."""
 
 TICK_S = 0.05
 """How often it is looked whether time alone brings something to tell."""
@@ -45,19 +45,16 @@ BAD_DATA, NO_ANSWER, NO_SOUND = (1008, "DATA-0000"), (1011, "NET-0000"), (1011, 
 @router.websocket(DEEPGRAM)
 async def listen(socket: WebSocket) -> None:
     """One connection."""
-    home, query = house.at(socket), socket.query_params
-    try:
-        asked = live({name: query.getlist(name) for name in query}, home.kit.catalog)
-        await home.can(asked.recipe.model)
-        async with AsyncExitStack() as held:
-            lines = [await held.enter_async_context(home.sessions.line(asked.recipe)) for _ in range(asked.heard)]
-            await _Door(home, socket, asked, lines).serve()
-    except WebSocketDisconnect:
-        pass
-    except EarwitnessError as error:
-        await _refuse(socket, error)
-    except TimeoutError:
-        await _refuse(socket, Cancelled("this client did not take its messages", remedy="Read them as they come."))
+    await attended(_serve(house.at(socket), socket), partial(_refuse, socket))
+
+
+async def _serve(home: House, socket: WebSocket) -> None:
+    query = socket.query_params
+    asked = live({name: query.getlist(name) for name in query}, home.kit.catalog)
+    await home.can(asked.recipe.model)
+    async with AsyncExitStack() as held:
+        lines = [await held.enter_async_context(home.sessions.line(asked.recipe)) for _ in range(asked.heard)]
+        await _Door(home, socket, asked, lines).serve()
 
 
 async def _refuse(socket: WebSocket, error: EarwitnessError) -> None:
@@ -77,7 +74,7 @@ def _error(variant: str, told: str, message: str | None = None) -> Message:
 
 
 async def _close(socket: WebSocket, code: int, kind: str, told: str) -> None:
-    await socket.close(code, f"{kind}: {told}".encode()[:120].decode("utf-8", "ignore"))
+    await socket.close(code, reason(f"{kind}: {told}"))
 
 
 class _Door:
@@ -152,9 +149,7 @@ class _Door:
     async def _listen(self) -> None:
         """After `CloseStream` the client is only listened to."""
         while True:
-            message = await self._socket.receive()
-            if message["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(message.get("code", 1005))
+            message = await received(self._socket)
             if (data := message.get("bytes")) is None:
                 await self._command(str(message["text"]))
             elif data and not self._closing:

@@ -22,6 +22,7 @@ from earwitness.api import house
 from earwitness.api.edge import key_of
 from earwitness.api.errors import answer, openai_body
 from earwitness.api.house import House
+from earwitness.api.live.conversation import SLOWEST_S, attended, checked
 from earwitness.api.live.hearing import Taking, taking
 from earwitness.api.live.line import Line
 from earwitness.api.live.realtime_items import Body, Items, error_of
@@ -41,8 +42,6 @@ from earwitness.types import Json
 
 router = APIRouter(tags=["OpenAI"])
 
-SLOWEST_S = 20.0
-"""A client that takes no message for so long is let go."""
 
 GOODBYE_S = 2.0
 
@@ -101,13 +100,7 @@ class _Door:
     async def converse(self, wanted: Wanted) -> None:
         """From the greeting to the end, whoever ends it."""
         try:
-            await self._serve(wanted)
-        except WebSocketDisconnect:
-            pass
-        except EarwitnessError as error:
-            await self._refuse(error)
-        except TimeoutError:
-            await self._refuse(Cancelled("this client did not take its messages", remedy="Read them as they come."))
+            await attended(self._serve(wanted), self._refuse)
         finally:
             await self._close()
 
@@ -153,10 +146,7 @@ class _Door:
             if self._live is not None and self._live.telling.done():
                 await self._ended()
         self._coming = None
-        message = coming.result()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005))
-        return message
+        return checked(coming.result())
 
     async def _take(self, message: Message) -> None:
         """Do what a message says; what is wrong with it is told, and changes nothing."""

@@ -20,9 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from earwitness.api import house
 from earwitness.api.errors import sentence
 from earwitness.api.house import House
+from earwitness.api.live.conversation import SLOWEST_S, attended, first_of, reason, received
 from earwitness.api.live.hearing import Taking, taking
 from earwitness.api.live.line import Line
-from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError, UnknownModel
+from earwitness.errors import BadInput, Busy, EarwitnessError, UnknownModel
 from earwitness.events import Event, Failed, Final, Gap, Named, Noted, Partial, Revised, Settled
 from earwitness.parts import Crowd
 from earwitness.stages.recipe import Captioning, Diarizing, Recipe, language_code
@@ -35,8 +36,6 @@ END = "END_OF_AUDIO"
 BACKEND = "faster_whisper"
 """The clients keep a transcript only of a server that says this."""
 
-SLOWEST_S = 20.0
-"""A client that says no hello, or takes no message, for so long is let go."""
 
 STILL_S = 3.0
 """Sound that stops for so long ends the open utterance: the file client waits for the text before it says END."""
@@ -209,14 +208,8 @@ async def whisperlive(socket: WebSocket) -> None:
     """One connection."""
     await socket.accept("bearer" if "bearer" in socket.scope.get("subprotocols", ()) else None)
     door = _Door(house.at(socket), socket)
-    try:
-        await door.serve()
-    except WebSocketDisconnect:
-        pass
-    except EarwitnessError as error:
-        await door.refuse(error)
-    except TimeoutError:
-        await door.refuse(Cancelled("this client said or took nothing", remedy="Say hello, and read what is told."))
+    silent = {"late": "this client said or took nothing", "remedy": "Say hello, and read what is told."}
+    await attended(door.serve(), door.refuse, **silent)
 
 
 class _Door:
@@ -271,19 +264,7 @@ class _Door:
         return name
 
     async def _converse(self, line: Line, taker: Taking, screen: Screen) -> None:
-        jobs = [
-            asyncio.create_task(self._hear(line, taker)),
-            asyncio.create_task(self._tell(line, screen)),
-            asyncio.create_task(self._end_what_is_still(line)),
-        ]
-        try:
-            done, _ = await asyncio.wait(jobs[:2], return_when=asyncio.FIRST_COMPLETED)
-            for job in done:
-                job.result()
-        finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+        await first_of(self._hear(line, taker), self._tell(line, screen), beside=self._end_what_is_still(line))
 
     async def _hear(self, line: Line, taker: Taking) -> None:
         """What the client sends; ends when it goes away. After END it is only listened to."""
@@ -369,14 +350,12 @@ class _Door:
         async with asyncio.timeout(SLOWEST_S), self._sending:
             await self._socket.send_text(json.dumps({"uid": self._uid, **body}))
 
-    async def _close(self, code: int, reason: str) -> None:
+    async def _close(self, code: int, why: str) -> None:
         async with asyncio.timeout(SLOWEST_S):
-            await self._socket.close(code, reason[:120])
+            await self._socket.close(code, reason(why))
 
     async def _message(self) -> str | bytes:
         """The next message. Raises WebSocketDisconnect."""
-        message = await self._socket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005))
+        message = await received(self._socket)
         data = message.get("bytes")
         return bytes(data) if data is not None else str(message["text"])

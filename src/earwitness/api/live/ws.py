@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from typing import Any, Literal
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from earwitness.api import house
 from earwitness.api.errors import sentence
 from earwitness.api.house import House
+from earwitness.api.live.conversation import SLOWEST_S, attended, first_of, reason, received
 from earwitness.api.live.hearing import Taking, taking, wire
 from earwitness.api.live.line import Line
 from earwitness.api.live.sessions import Told
@@ -30,8 +32,6 @@ router = APIRouter(tags=["Live"])
 
 PROTOCOL = 1
 ACK_EACH_S = 1.0
-SLOWEST_S = 20.0
-"""A client that takes no message for so long is let go; it may come back for what it missed."""
 
 HELLO_S = 20.0
 """How long a client may take to say hello."""
@@ -111,14 +111,7 @@ async def ws(socket: WebSocket) -> None:
     """One connection."""
     home = house.at(socket)
     await socket.accept("earwitness" if "earwitness" in socket.scope.get("subprotocols", ()) else None)
-    try:
-        await _Door(home, socket).serve()
-    except WebSocketDisconnect:
-        pass
-    except EarwitnessError as error:
-        await _refuse(socket, error)
-    except TimeoutError:
-        await _refuse(socket, Cancelled("this client did not take its messages", remedy="Read them as they come."))
+    await attended(_Door(home, socket).serve(), partial(_refuse, socket))
 
 
 async def _refuse(socket: WebSocket, error: EarwitnessError) -> None:
@@ -131,8 +124,7 @@ async def _refuse(socket: WebSocket, error: EarwitnessError) -> None:
     with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
         async with asyncio.timeout(SLOWEST_S):
             await socket.send_text(json.dumps(body))
-            reason = sentence(error).encode(errors="replace")[:120].decode(errors="ignore")  # 123 bytes is the limit
-            await socket.close(CLOSING.get(error.code, 1011), reason)
+            await socket.close(CLOSING.get(error.code, 1011), reason(sentence(error)))
 
 
 class _Door:
@@ -193,19 +185,9 @@ class _Door:
     async def _converse(self, line: Line, hello: Hello) -> None:
         skip = 0 if hello.position is None else line.hosted.expected - timebase.samples(hello.position)
         taker = taking(line, hello.encoding, hello.rate, hello.channels, hello.channel, skip=skip)
-        jobs = [
-            asyncio.create_task(self._hear(line, taker)),
-            asyncio.create_task(self._tell(line, hello.after)),
-            asyncio.create_task(self._acknowledge(line)),
-        ]
         try:
-            done, _ = await asyncio.wait(jobs[:2], return_when=asyncio.FIRST_COMPLETED)
-            for job in done:
-                job.result()
+            await first_of(self._hear(line, taker), self._tell(line, hello.after), beside=self._acknowledge(line))
         finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
             taker.stop()
 
     async def _hear(self, line: Line, taker: Taking) -> None:
@@ -252,9 +234,7 @@ class _Door:
 
     async def _message(self) -> dict[str, Any] | bytes:
         """The next message. Raises WebSocketDisconnect, and BadInput for text that is no JSON object with a type."""
-        message = await self._socket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005))
+        message = await received(self._socket)
         if (data := message.get("bytes")) is not None:
             return bytes(data)
         try:

@@ -19,6 +19,7 @@ from earwitness.__about__ import __version__
 from earwitness.api.errors import sentence
 from earwitness.api.house import House
 from earwitness.api.live.announce import announced
+from earwitness.api.live.conversation import SLOWEST_S
 from earwitness.api.live.hearing import taking
 from earwitness.api.live.line import Line
 from earwitness.config import Settings
@@ -38,8 +39,6 @@ PROGRAM = "earwitness"
 LONGEST_LINE, MOST_DATA, MOST_SOUND = 2**16, 2**20, 2**22
 """Bytes of an event's line, of its data, and of its sound."""
 
-SLOWEST_S = 20.0
-"""A client that takes no event for so long is let go."""
 
 DRAIN_S = 5.0
 """How long a client that is refused is read, so that it sees why."""

@@ -1,0 +1,19 @@
+"""A server that Home Assistant finds, for each file of tests that wants one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.assistant import assisting
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]:
+    """A server with a port for Wyoming: that port, and the address of the other doors."""
+    with assisting(home=tmp_path_factory.mktemp("wyoming")) as found:
+        yield found
+
+
+@pytest.fixture
+def port(house: tuple[int, str]) -> int:
+    return house[0]
