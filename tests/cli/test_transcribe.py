@@ -316,7 +316,7 @@ def test_work_that_was_killed_goes_on_and_ends_as_if_it_had_not(
     assert len(list(unfinished.iterdir())) == 1
     command = "transcribe", tmp_path / "long.wav", "--speakers", "-f", "json", "-o"
     after = earwitness(*command, tmp_path / "after")
-    assert "goes on at 00:01:00 of an earlier run" in after.stderr
+    assert re.search("goes on at 00:(00:30|01:00) of an earlier run", after.stderr)
     assert list(unfinished.iterdir()) == []
     plain = earwitness(*command, tmp_path / "plain", "--fresh")
     assert "goes on" not in plain.stderr

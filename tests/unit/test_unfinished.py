@@ -1,6 +1,7 @@
 """What long work keeps on its way: journals that a crash can't harm, pages, and when they serve another run."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -213,19 +214,28 @@ def once(own: Hearer, tmp_path: Path) -> Once:
     return Once(own, tmp_path / "unfinished")
 
 
-def test_a_second_run_says_where_it_goes_on_and_repeats_nothing(once: Once, monkeypatch: pytest.MonkeyPatch) -> None:
+def _goes_on_at(told: list[str]) -> int:
+    """Seconds of the recording at which a run says that it goes on."""
+    (said,) = told
+    found = re.fullmatch(r"goes on at 00:(\d\d):(\d\d) of an earlier run", said)
+    assert found, said
+    return int(found[1]) * 60 + int(found[2])
+
+
+def test_a_second_run_says_where_it_goes_on_and_repeats_nothing(once: Once) -> None:
     whole = batch.run(_talk(), WHO, once.kit)
     assert not once.run(_talk(), until_s=70).complete
     assert (once.told, len(once.journals)) == ([], 1)
     shown = list[Progress]()
     with Checkpoint(once.folder, _talk(), tell=once.told.append) as place:
         assert batch.run(_talk(), WHO, once.kit, on_progress=shown.append, checkpoint=place) == whole
-        assert once.told == ["goes on at 00:01:00 of an earlier run"]
-        assert shown[0].done_s > 60
+        place_s = _goes_on_at(once.told)
+        assert place_s in (30, 60)  # a page that waits for the recogniser lets the next one pass
+        assert shown[0].done_s > place_s
         place.done()
     assert once.journals == []
     hearing = once.kit.double.begun[-1]
-    assert hearing.heard[0][0] >= 59
+    assert hearing.heard[0][0] >= place_s - 1
     assert all(a[1] == b[0] for a, b in pairwise(hearing.heard))
 
 
