@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """Folder of the models, which may be read-only and shared; `models` in the home folder where none is named."""
     aliases: Mapping[str, str] = Field(default_factory=dict)
     """Other names for models, such as whisper-1 for whisper-base; they go before all others."""
+    database_url: SecretStr | None = None
+    """Address of a PostgreSQL database for the archive, `postgresql://USER:PASSWORD@HOST/NAME`; else a file."""
     host: str = "127.0.0.1"
     """Address the server listens on. Anything but loopback needs an API key."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
@@ -143,9 +145,14 @@ class Settings(BaseSettings):
         return self.models or self.home / "models"
 
     @property
-    def archive(self) -> Path:
-        """File of the archive's database."""
-        return self.home / "archive.db"
+    def archive(self) -> Path | str:
+        """The archive's database: its file, or its address."""
+        return self.home / "archive.db" if self.database_url is None else self.database_url.get_secret_value()
+
+    @property
+    def kept(self) -> Path:
+        """Folder of the archive's files: what was recorded and uploaded."""
+        return self.home / "archive"
 
     @property
     def measured(self) -> Path:

@@ -178,11 +178,12 @@ class Kit:
 
     def people(self) -> tuple["Person", ...]:
         """Everybody whose voice is known here. Raises StorageFailed."""
-        if not self.settings.archive.is_file():
+        place = self.settings.archive
+        if isinstance(place, Path) and not place.is_file():
             return ()
         from earwitness.archive.people import People
 
-        kept = People(self.settings.archive)
+        kept = People(place)
         try:
             return kept.all()
         finally:

@@ -18,7 +18,8 @@ from sqlalchemy import Connection, insert
 from earwitness.archive import database
 from earwitness.archive.database import MIGRATIONS, Database
 from earwitness.archive.people import People
-from earwitness.archive.schema import HEAD, PersonRow, Tables
+from earwitness.archive.schema import HEAD, Tables
+from earwitness.archive.schema.people import PersonRow
 from earwitness.errors import Busy, StorageFailed
 from support.colours import heard
 
@@ -75,17 +76,17 @@ def test_the_migrations_lead_to_the_tables_that_are_described(file: Path) -> Non
 
 
 def test_a_migration_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = database._migrate
+    whole = database.migrate
 
     def broken(connection: Connection) -> None:
         whole(connection)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(database, "_migrate", broken)
+    monkeypatch.setattr(database, "migrate", broken)
     found = Database(tmp_path / "archive.db")
     with pytest.raises(KeyboardInterrupt), found.writing():
         pass
-    with sqlite3.connect(found.file) as connection:
+    with sqlite3.connect(tmp_path / "archive.db") as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
     connection.close()
     monkeypatch.undo()

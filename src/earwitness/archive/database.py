@@ -1,7 +1,7 @@
 """Opens the archive's database, brings its tables up to date, and hands out connections.
 
-The file is made when something is first written; until then whoever reads finds nothing. A database that is damaged,
-that belongs to something else or that a newer Earwitness has written is left as it is. Migrations run in one
+SQLite's file is made when something is first written; until then whoever reads finds nothing. A database that is
+damaged, that belongs to something else or that a newer Earwitness has written is left as it is. Migrations run in one
 transaction under the database's own lock: of several programs that open it at once one does the work, and one that is
 killed leaves no half of it. Safe to share between threads.
 """
@@ -14,8 +14,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError
+from typing_extensions import override
 
-from earwitness.archive import sqlite
+from earwitness.archive import postgres, sqlite
 from earwitness.archive.schema import HEAD
 from earwitness.errors import StorageFailed
 
@@ -26,17 +27,32 @@ ALEMBIC = threading.Lock()
 
 
 class Database:
-    """The database in a file. Raises StorageFailed and Busy from whatever touches it."""
+    """The database in a file, or at an address. Raises StorageFailed and Busy from whatever touches it."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, place: Path | str) -> None:
+        """`place` is SQLite's file, or PostgreSQL's address. Raises BadInput for another one."""
+        self._place = place if isinstance(place, Path) else postgres.address(place)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+
+    @property
+    def file(self) -> Path | None:
+        """SQLite's file."""
+        return self._place if isinstance(self._place, Path) else None
+
+    @property
+    def there(self) -> bool:
+        """Whether there is anything to read."""
+        return self._engine is not None or self.file is None or self.file.exists()
+
+    @override
+    def __str__(self) -> str:
+        return str(self._place) if isinstance(self._place, Path) else postgres.shown(self._place)
 
     @contextmanager
     def reading(self) -> Iterator[Connection | None]:
         """A connection that sees one moment of the database; None where there is none yet."""
-        if self._engine is None and not self.file.exists():
+        if not self.there:
             yield None
             return
         with self._explained(), self._opened().connect() as connection:
@@ -53,7 +69,7 @@ class Database:
     def empty_log(self) -> bool:
         """Bring everything into the file, so that what was deleted is gone; False where a reader was in the way."""
         with self._explained():
-            return sqlite.emptied(self._opened())
+            return sqlite.emptied(self._opened()) if self.file else postgres.emptied(self._opened())
 
     def close(self) -> None:
         """Let go of the file. The database opens again when it is next wanted."""
@@ -69,18 +85,22 @@ class Database:
             return self._engine
 
     def _open(self) -> Engine:
-        sqlite.made(self.file)
-        engine = sqlite.engine(self.file)
+        if isinstance(self._place, Path):
+            sqlite.made(self._place)
+            engine = sqlite.engine(self._place)
+        else:
+            engine = postgres.engine(self._place)
         try:
             with engine.connect() as connection:
-                found = _revision(connection, self.file)
+                found = _revision(connection, str(self))
             if found not in {None, HEAD}:
-                _check_known(found, self.file)
-            sqlite.log_ahead(engine)
+                _check_known(found, str(self))
+            if self.file:
+                sqlite.log_ahead(engine)
             if found != HEAD:
                 with engine.execution_options(**{sqlite.WRITES: True}).begin() as connection:
-                    if _revision(connection, self.file) != HEAD:
-                        _migrate(connection)
+                    if _revision(connection, str(self)) != HEAD:
+                        migrate(connection)
         except BaseException:
             engine.dispose()
             raise
@@ -91,32 +111,35 @@ class Database:
         try:
             yield
         except (DBAPIError, sqlite3.Error) as error:
-            raise sqlite.explained(error, self.file) from error
+            if isinstance(self._place, str) and isinstance(error, DBAPIError):
+                raise postgres.explained(error, self._place) from error
+            raise sqlite.explained(error, Path(self._place)) from error
 
 
-def _revision(connection: Connection, file: Path) -> str | None:
+def _revision(connection: Connection, place: str) -> str | None:
     """The newest migration that a database has seen; None for an empty one. Raises StorageFailed for a strange one."""
     tables = inspect(connection).get_table_names()
     if "alembic_version" in tables:
         return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     if tables:
         raise StorageFailed(
-            f"{file} is a database, but not of Earwitness",
-            remedy="Move it away, or choose another folder with EARWITNESS_HOME. Nothing was changed in it.",
+            f"{place} is a database, but not of Earwitness",
+            remedy="Move it away, or choose another (EARWITNESS_HOME, EARWITNESS_DATABASE_URL). It was not changed.",
         )
     return None
 
 
-def _check_known(revision: str | None, file: Path) -> None:
+def _check_known(revision: str | None, place: str) -> None:
     """Raise StorageFailed for a migration that this version does not know."""
     if not any(path.name.startswith(f"{revision}_") for path in (MIGRATIONS / "versions").glob("*.py")):
         raise StorageFailed(
-            f"{file} was written by a newer Earwitness (its tables are at {revision}, this version knows {HEAD})",
-            remedy="Install that version, or choose another folder with EARWITNESS_HOME. Nothing was changed in it.",
+            f"{place} was written by a newer Earwitness (its tables are at {revision}, this version knows {HEAD})",
+            remedy="Install that version, or choose another place. Nothing was changed in it.",
         )
 
 
-def _migrate(connection: Connection) -> None:
+def migrate(connection: Connection) -> None:
+    """Bring a database's tables up to date."""
     from alembic import command
     from alembic.config import Config
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from earwitness.archive.database import Database
 from earwitness.archive.likeness import unit
 from earwitness.archive.person import Person, Voice, Voiceprint
-from earwitness.archive.schema import MergedRow, PersonRow, VoiceRow
+from earwitness.archive.schema.people import MergedRow, PersonRow, VoiceRow
 from earwitness.errors import BadInput, NotFound
 
 LONGEST_NAME = 100
@@ -33,8 +33,9 @@ class People:
     writes for too long.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._database = Database(file)
+    def __init__(self, place: Path | str | Database) -> None:
+        """`place` is the file or the address of the database, or the database itself, which is closed with this."""
+        self._database = place if isinstance(place, Database) else Database(place)
         self._erasing, self._unerased = threading.Lock(), False
 
     def all(self) -> tuple[Person, ...]:

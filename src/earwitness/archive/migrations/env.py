@@ -11,6 +11,6 @@ context.configure(
     connection=connection,
     target_metadata=Tables.metadata,
     transactional_ddl=True,
-    render_as_batch=True,
+    render_as_batch=connection.dialect.name == "sqlite",
 )
 context.run_migrations()

@@ -1,23 +1,9 @@
-"""The tables. A change here needs a migration beside it and its number in `HEAD`; tests compare the three."""
+"""People, their voices, and the ids of people who were merged."""
 
-from sqlalchemy import Double, ForeignKey, LargeBinary, MetaData, String
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import Double, ForeignKey, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
 
-HEAD = "0001"
-"""The newest migration."""
-
-NAMES = {
-    "pk": "pk_%(table_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "ix": "ix_%(table_name)s_%(column_0_name)s",
-}
-"""How constraints are called, so that migrations on any database can name them."""
-
-
-class Tables(DeclarativeBase):
-    """All tables. Times are seconds of the Unix clock."""
-
-    metadata = MetaData(naming_convention=NAMES)
+from earwitness.archive.schema.base import Tables
 
 
 class PersonRow(Tables):

@@ -1,0 +1,89 @@
+"""What PostgreSQL needs beside SQL: how it is reached, and what its errors mean."""
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from earwitness.archive.sqlite import WAIT_S, WRITES
+from earwitness.errors import BadInput, Busy, EarwitnessError, Missing, StorageFailed
+
+DRIVER = "postgresql+psycopg"
+
+TURN = 0x_6561_7277
+"""The lock of whoever writes: one at a time, as with SQLite, so that what was read before stays true."""
+
+MEANINGS = (
+    (("53100", "58030"), "can't be written: its disk is full or faulty", "Free some space on the database's machine."),
+    (("25006", "42501"), "may not be written by this user", "Give the user of EARWITNESS_DATABASE_URL its tables."),
+    (("28",), "does not let this user in", "Correct the user and the password in EARWITNESS_DATABASE_URL."),
+    (("3D000",), "does not exist", "Make it with `createdb`, or correct EARWITNESS_DATABASE_URL."),
+)
+"""By the beginning of the SQLSTATE: what is said of the database, and what to do."""
+
+WAITS = ("40001", "40P01", "55P03", "57014", "53300", "57P03")
+"""SQLSTATEs that pass: deadlocks, locks and time limits, too many connections, a server that starts."""
+
+
+def address(url: str) -> str:
+    """The address as SQLAlchemy wants it, with our driver. Raises BadInput for another database."""
+    try:
+        found = make_url(url)
+    except ArgumentError as error:
+        raise BadInput(
+            "EARWITNESS_DATABASE_URL is no address of a database", remedy="postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from error
+    if found.get_backend_name() not in {"postgresql", "postgres"}:
+        raise BadInput(
+            f"EARWITNESS_DATABASE_URL begins with {found.drivername!r}, and only postgresql:// is spoken",
+            remedy="Leave it out for SQLite.",
+        )
+    return found.set(drivername=DRIVER).render_as_string(hide_password=False)
+
+
+def shown(url: str) -> str:
+    """The address for people: without the password."""
+    return make_url(url).set(drivername="postgresql", query={}).render_as_string()
+
+
+def engine(url: str) -> Engine:
+    """An engine for an address. No connection is made yet. Raises Missing without the driver."""
+    try:
+        made = create_engine(
+            url, connect_args={"connect_timeout": int(WAIT_S)}, pool_pre_ping=True, pool_size=8, max_overflow=16
+        )
+    except (ImportError, NoSuchModuleError) as error:
+        raise Missing("PostgreSQL's driver is not installed", remedy="pip install 'earwitness[postgres]'") from error
+
+    @event.listens_for(made, "begin")
+    def _begun(connection: Connection) -> None:
+        if connection.get_execution_options().get(WRITES, False):
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(1000 * WAIT_S)}")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({TURN})")
+        else:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    return made
+
+
+def emptied(source: Engine) -> bool:
+    """Let the room of deleted rows be used again; it is overwritten then, and not before."""
+    with source.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM"))
+    return True
+
+
+def explained(error: DBAPIError, url: str) -> EarwitnessError:
+    """An error of the database as one of ours."""
+    code, name = str(getattr(error.orig, "sqlstate", None) or ""), shown(url)
+    if code.startswith(WAITS):
+        return Busy(f"the database {name} is held by others", retry_after_s=2.0)
+    for starts, what, remedy in MEANINGS:
+        if code.startswith(starts):
+            return StorageFailed(f"the database {name} {what}", remedy=remedy)
+    if not code or code.startswith(("08", "57P")):
+        said = str(error.orig).strip().splitlines()
+        return StorageFailed(
+            f"the database {name} can't be reached: {said[0] if said else 'no answer'}",
+            remedy="See that PostgreSQL runs there and EARWITNESS_DATABASE_URL is right.",
+        )
+    return StorageFailed(f"the database {name} does not answer as it should: {type(error.orig).__name__} {code}")

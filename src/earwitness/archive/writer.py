@@ -1,0 +1,108 @@
+"""One thread writes everything: changes that come at the same time are kept by one transaction, and so by one fsync.
+
+A change is a function of the connection. What it returns is told once it is kept, not before; what it raises undoes
+that change alone. Changes are made in the order in which they came.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+
+from earwitness.archive.database import Database
+from earwitness.errors import Busy, EarwitnessError, StorageFailed
+
+T = TypeVar("T")
+
+TOGETHER = 200
+"""Changes in one transaction at most: whoever comes late in a long queue shall not wait for all of it."""
+
+WAITING = 20_000
+"""Changes that may wait."""
+
+
+class Writer:
+    """Writes into a database. `after` is called in the writer's thread after each transaction that was kept."""
+
+    def __init__(self, database: Database, after: Callable[[], None] = lambda: None) -> None:
+        self._database, self._after = database, after
+        self._waiting = deque[tuple[Callable[[Connection], Any], Future[Any]]]()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def submit(self, change: Callable[[Connection], T]) -> "Future[T]":
+        """Let a change be made. Raises Busy where too many wait, and StorageFailed once this is closed.
+
+        The future has what the change returned once it is kept; it raises what the change raised, or why nothing could
+        be kept (StorageFailed, Busy).
+        """
+        told: Future[T] = Future()
+        with self._changed:
+            if self._closed:
+                raise StorageFailed("the archive is closed", remedy="Start the server again.")
+            if len(self._waiting) >= WAITING:
+                raise Busy("too much waits to be written", retry_after_s=5.0)
+            self._waiting.append((change, told))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="archive-writer", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+        return told
+
+    def write(self, change: Callable[[Connection], T]) -> T:
+        """Make a change and wait until it is kept. Raises what `submit` and its future raise. Not for an event loop."""
+        return self.submit(change).result()
+
+    @property
+    def waiting(self) -> int:
+        """Changes that wait."""
+        return len(self._waiting)
+
+    def close(self) -> None:
+        """Write what waits, then let go."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._waiting and not self._closed:
+                    self._changed.wait()
+                if not self._waiting:
+                    return
+                some = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
+            some = [one for one in some if one[1].set_running_or_notify_cancel()]
+            if some:
+                self._keep(some)
+
+    def _keep(self, some: list[tuple[Callable[[Connection], Any], "Future[Any]"]]) -> None:
+        done = list[tuple[Future[Any], Any, Exception | None]]()
+        try:
+            with self._database.writing() as connection:
+                for change, told in some:
+                    try:
+                        with connection.begin_nested():
+                            done.append((told, change(connection), None))
+                    except EarwitnessError as error:
+                        done.append((told, None, error))
+                    except Exception as error:
+                        if connection.invalidated or not connection.in_transaction():
+                            raise  # the connection is lost, or the disk full: nothing of this is kept
+                        done.append((told, None, error))
+        except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
+            for _, told in some:
+                told.set_exception(error)
+            return
+        for told, value, failed in done:
+            if failed is None:
+                told.set_result(value)
+            else:
+                told.set_exception(failed)
+        self._after()
