@@ -22,7 +22,7 @@ from earwitness.api.live import chunks, page, realtime, realtime_secrets, whispe
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
-from earwitness.archive.people import People
+from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
 from earwitness.errors import BadInput, EarwitnessError, NotFound
 from earwitness.kit import Kit
@@ -51,7 +51,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         log=telemetry.logger(settings.log_level, settings.log_format),
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
-        people=People(settings.archive),
+        archive=Archive(settings.archive, settings.kept),
         sessions=Sessions(kit, settings, count=metrics.session_ended),
     )
     kit.pool.watch(house.changed)
@@ -117,7 +117,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await in_thread(house.works.close)
         await in_thread(house.save)
-        await in_thread(house.people.close)
+        await in_thread(house.archive.close)
         await in_thread(house.kit.close)
         house.log.info("stopped")
 

@@ -19,6 +19,7 @@ from earwitness.api.passes import Passes
 from earwitness.api.uploads import Upload, received, received_raw
 from earwitness.api.wishes import LONGEST_REFERENCE_S, Reference
 from earwitness.archive.people import People
+from earwitness.archive.whole import Archive
 from earwitness.config import Settings
 from earwitness.errors import BadInput, Cancelled, EarwitnessError
 from earwitness.kit import REST_S, Kit
@@ -44,7 +45,7 @@ class House:
     log: FilteringBoundLogger
     loads: Loads
     uses: Uses
-    people: People
+    archive: Archive
     sessions: Sessions
     ready: bool = False
     why_not_ready: str = "the model is loading"
@@ -52,6 +53,11 @@ class House:
     missed: dict[str, float] = field(default_factory=dict)
     """When a model could last not be loaded ahead."""
     passes: Passes = field(default_factory=Passes)
+
+    @property
+    def people(self) -> People:
+        """The people who are known here."""
+        return self.archive.people
 
     def form(self, request: Request) -> AbstractAsyncContextManager[Upload]:
         """The request's form, received to disk, if there is a place for it. Raises Busy, and what `received` raises."""
