@@ -297,6 +297,8 @@ class Can:
     """Clips a call where speed stops to grow; more are accepted."""
     parallel: bool = False
     """True when `transcribe` may run in several threads at once."""
+    streams: bool = False
+    """True for one that recognises an utterance while it is said: it has streams of its own, see `Streaming`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from earwitness.types import Ask, Audio, Samples, Segment, Suppressed
 from support import sounds
 from support.listening import Listener, pieces
 from support.loudness import FRAME, Loudness
-from support.steady import Steady
+from support.steady import Flowing, Steady
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +76,10 @@ def scripts(draw: st.DrawFn) -> Samples:
     return sound[: len(sound) - draw(st.integers(0, FRAME - 1))]
 
 
-@pytest.fixture(scope="module")
-def lane() -> Iterator[Lane]:
-    made = Lane(Steady(), workers=2)
+@pytest.fixture(scope="module", params=[Steady, Flowing])
+def lane(request: pytest.FixtureRequest) -> Iterator[Lane]:
+    """A lane of an engine for clips, and one of an engine that recognises while one speaks."""
+    made = Lane(request.param(), workers=2)
     yield made
     made.close()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from earwitness.events import Ended, Event, Final, Flushed, Gap, Settled
+from earwitness.live.own import Own
 from earwitness.live.session import Session
 from earwitness.models.lane import Seat
 from earwitness.parts import Vad
@@ -31,7 +32,13 @@ class Listener:
     def __post_init__(self) -> None:
         self.woken = threading.Event()
         self.session = Session(
-            live(self.recipe), self.seat, self.vad, relief=self.relief, wake=self.woken.set, clock=self._clock
+            live(self.recipe),
+            self.seat,
+            self.vad,
+            relief=self.relief,
+            own=Own(self.seat) if self.seat.can.streams else None,
+            wake=self.woken.set,
+            clock=self._clock,
         )
 
     def _clock(self) -> float:

@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from earwitness.errors import Unsupported
-from earwitness.types import Ask, Can, Clip, Device, Machine, ModelFiles, Segment
+from earwitness.types import Ask, Audio, Can, Clip, Device, Machine, ModelFiles, Segment
 
 
 class Engine(Protocol):
@@ -36,6 +36,37 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Give back memory and devices; calling it twice is fine."""
+        ...
+
+
+class Stream(Protocol):
+    """One live recognition, an utterance at a time. Belongs to one session, and is called by one thread at a time."""
+
+    def hear(self, audio: Audio) -> tuple[Segment, ...]:
+        """Go on by some sound, which follows what came before; the text of the utterance so far, which may change."""
+        ...
+
+    def end(self) -> tuple[Segment, ...]:
+        """The utterance is over: what `transcribe` gives for a clip of all its sound, however that was cut.
+
+        The sound that comes next begins another one. Raises EngineFailed, as `hear` does.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds, also in the middle of an utterance; the engine is still there."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Engine, Protocol):
+    """An engine that recognises while one speaks, rather than the whole utterance again and again: `can.streams`.
+
+    Where `can.parallel` is true, its streams may be used beside each other and beside `transcribe`.
+    """
+
+    def open(self, ask: Ask) -> Stream:
+        """A stream of its own for a session, cheap enough to be opened for each. Raises what `transcribe` raises."""
         ...
 
 

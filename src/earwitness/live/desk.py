@@ -13,6 +13,7 @@ from earwitness.errors import Unsupported
 from earwitness.gathering import fallen
 from earwitness.kit import Kit
 from earwitness.live.following import Following, Watching
+from earwitness.live.own import Own
 from earwitness.live.session import Session, Since
 from earwitness.live.speaking import Speaking
 from earwitness.models.lane import Seat, Urgency
@@ -45,6 +46,7 @@ def opened(
         ask, left_out = honour(ask, lane.can)
         following: list[Following] = [*_speaking(recipe, kit, held, wake, since.labels), *_watching(recipe)]
         relief = held.enter_context(_relief(recipe, kit, lane.can, ask))
+        own = held.enter_context(Own(seat)) if lane.can.streams else None
         noticed = (*fallen(plan), *_not_honoured(left_out), *_forgotten(since))
         yield (
             plan,
@@ -56,6 +58,7 @@ def opened(
                 timer=timer,
                 following=following,
                 relief=relief,
+                own=own,
                 noticed=noticed,
                 since=since,
                 wake=wake,

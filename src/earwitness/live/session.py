@@ -33,6 +33,7 @@ from earwitness.events import (
 )
 from earwitness.live.captions import Captions
 from earwitness.live.following import Following
+from earwitness.live.own import Own
 from earwitness.models.lane import Seat, Urgency
 from earwitness.parts import Vad
 from earwitness.stages import speech
@@ -96,6 +97,7 @@ class Session:
         timer: Timer | None = None,
         following: Sequence[Following] = (),
         relief: Seat | None = None,
+        own: Own | None = None,
         noticed: Iterable[Notice] = (),
         since: Since = Since(),
         wake: Callable[[], None] = lambda: None,
@@ -104,7 +106,7 @@ class Session:
         """`recipe` is made by `recipe.live`, `ask` is what of it the engine can do.
 
         `timer` times words where that is asked for, `following` tells more of the text later, `relief` is a seat at a
-        smaller model, for what would come late; `noticed` is told at first.
+        smaller model, for what would come late, `own` the engine's own stream; `noticed` is told at first.
         """
         self._captioning = recipe.captioning or Captioning()
         self._how = fitting(recipe.listening, seat.can)
@@ -118,7 +120,7 @@ class Session:
         self._held, self._sent = deque[_Due](), deque[_Due]()
         self._following = tuple(following)
         self._noticed = [Noted(n) for n in noticed]
-        self._relief, self._relieved = relief, False
+        self._relief, self._relieved, self._own = relief, False, own
         self._finals = list[Final]()
         self._suppressed: tuple[Suppressed, ...] = ()
         self._first = self._received = since.position
@@ -248,6 +250,7 @@ class Session:
         self._utterances += 1
         self._open = None
         look = self._captions.end(stretch, stretch.audio.end_s)
+        look = self._finished(stretch, look) if self._own else look
         self._held.append(_Due(self._utterances, self._clock(), stretch, look))
         return [*told, SpeechEnded(self._utterances, stretch.span.end_s, forced=stretch.goes_on)]
 
@@ -255,8 +258,12 @@ class Session:
         return [e for stretch in speech.finish(self._heard, self._vad, self._how) for e in self._close(stretch)]
 
     # ── recognition ──
+    @property
+    def _late(self) -> bool:
+        return self._relief is not None and self.lag_s > RELIEF_S
+
     def _final(self, clip: Clip) -> Future[Segments]:
-        late = self._relief is not None and self.lag_s > RELIEF_S
+        late = self._late
         if late and not self._relieved:
             self._relieved = True
             self._noticed.append(Noted(Notice("smaller_model", "text comes late, so a smaller model takes part of it")))
@@ -267,7 +274,21 @@ class Session:
 
     def _look(self, stretch: Stretch, *, soon: bool) -> Future[Segments]:
         urgency = Urgency.LIVE_FINAL if soon else Urgency.LIVE_PARTIAL
-        future = self._seat.submit(self._walk.clip(stretch), urgency)
+        clip, own = self._walk.clip(stretch), self._own
+        future = own.look(clip, stretch.audio.end, urgency) if own else self._seat.submit(clip, urgency)
+        future.add_done_callback(lambda _: self._wake())
+        return future
+
+    def _finished(self, stretch: Stretch, look: Future[Segments] | None) -> Future[Segments] | None:
+        """What the engine's own stream makes of an utterance that is over; `look` was of it while it was open.
+
+        What waits for its turn anyway is left to the lane, which takes many at once.
+        """
+        if look is not None:
+            look.cancel()
+        if self._own is None or self._held or self._late:
+            return None
+        future = self._own.finish(self._walk.clip(stretch), stretch.audio.end)
         future.add_done_callback(lambda _: self._wake())
         return future
 

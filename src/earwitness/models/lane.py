@@ -10,7 +10,7 @@ profile in force may make batches smaller and give workers a rest. Knows nothing
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import Enum
@@ -26,7 +26,8 @@ from earwitness.hardware.power import PERFORMANCE, Power
 from earwitness.types import Audio, Can, Clip, Segment
 
 Segments = tuple[Segment, ...]
-
+Step = Callable[[Engine], Segments]
+"""What else than a clip's recognition is done with the engine: see `Seat.step`."""
 
 STRAIN_S = 20.0
 """The share of time that live text takes is that of the last so many seconds."""
@@ -60,6 +61,7 @@ class _Item:
     deadline: float
     seat: "Seat"
     urgency: Urgency
+    step: Step | None = None
     future: Future[Segments] = field(default_factory=Future)
 
 
@@ -162,13 +164,13 @@ class Lane:
         self._engine.close()
 
     # ── called by seats ──
-    def add(self, seat: "Seat", clip: Clip, urgency: Urgency) -> Future[Segments]:
+    def add(self, seat: "Seat", clip: Clip, urgency: Urgency, step: Step | None = None) -> Future[Segments]:
         """Queue a clip. The more sound of its seat waits already, the later its deadline: so clients share fairly."""
         with self._lock:
             if self._closed:
                 raise Cancelled("the model is being unloaded")
             ahead = sum(i.clip.audio.duration_s for i in self._waiting if i.seat is seat)
-            item = _Item(clip, self._clock() + urgency.value + ahead, seat, urgency)
+            item = _Item(clip, self._clock() + urgency.value + ahead, seat, urgency, step)
             self._waiting.append(item)
             self._lock.notify()
             return item.future
@@ -208,9 +210,9 @@ class Lane:
         if not queue:
             return []
         size = min(self._engine.can.batch, limit or len(queue), -(-len(queue) // len(self._threads)))
-        head, near = queue[0], queue[1 : 4 * self._engine.can.batch]
+        head, near = queue[0], [i for i in queue[1 : 4 * self._engine.can.batch] if i.step is None]
         near.sort(key=lambda i: abs(len(i.clip.audio.samples) - len(head.clip.audio.samples)))
-        batch = [head, *near[: size - 1]]
+        batch = [head, *near[: size - 1 if head.step is None else 0]]
         taken = set(map(id, batch))
         self._waiting = [i for i in self._waiting if id(i) not in taken]
         return [i for i in batch if i.future.set_running_or_notify_cancel()]
@@ -218,7 +220,7 @@ class Lane:
     def _run(self, batch: list[_Item]) -> None:
         began = self._clock()
         try:
-            results = self._engine.transcribe([i.clip for i in batch]) if batch else []
+            results = self._recognised(batch)
             if len(results) != len(batch):
                 raise EngineFailed(f"the engine gave {len(results)} results for {len(batch)} clips")
         except Exception as error:  # noqa: BLE001 - the lane is one of the three places that may: nothing may kill a worker
@@ -235,6 +237,11 @@ class Lane:
                 self._live.popleft()
         for item, segments in zip(batch, results, strict=True):
             item.future.set_result(tuple(segments))
+
+    def _recognised(self, batch: list[_Item]) -> Sequence[Segments]:
+        if batch and (step := batch[0].step):
+            return [step(self._engine)]
+        return self._engine.transcribe([i.clip for i in batch]) if batch else []
 
 
 class Seat:
@@ -264,9 +271,19 @@ class Seat:
 
         `urgency` is that of the seat unless told. A future that is cancelled before its turn costs nothing.
         """
+        return self._queued(clip, urgency or self.urgency)
+
+    def step(self, clip: Clip, step: Step, urgency: Urgency) -> Future[Segments]:
+        """Queue something else that is done with the engine, such as the next step of a stream of its own.
+
+        It takes its turn as the clip would. Raises what `submit` raises.
+        """
+        return self._queued(clip, urgency, step)
+
+    def _queued(self, clip: Clip, urgency: Urgency, step: Step | None = None) -> Future[Segments]:
         self._room.acquire()
         try:
-            future = self._lane.add(self, clip, urgency or self.urgency)
+            future = self._lane.add(self, clip, urgency, step)
         except Cancelled:
             self._room.release()
             raise

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from earwitness.errors import Cancelled, EngineFailed
 from earwitness.models.isolated import wire
@@ -58,7 +58,8 @@ class Isolated:
         self._deaths, self._last_s = 0, 0.0
         self._closed = False
         self._process = Process(order, self._ended)
-        self.can: Can = wire.CAN.validate_python(self._loaded(self._process)["can"])
+        can: Can = wire.CAN.validate_python(self._loaded(self._process)["can"])
+        self.can = replace(can, streams=False)  # only whole clips go through the pipe
 
     @property
     def resident(self) -> int:
