@@ -26,6 +26,13 @@ PATIENCE = 2.0
 LEAST_S = 0.25
 """Less speech than that is not looked at while it goes on."""
 
+EAGER_S, EAGER_FOR_S, EAGER_PATIENCE = 0.09, 1.2, 1.0
+"""New sound between two looks, at least, while nothing is shown of an utterance that began no longer ago.
+
+Most first looks are at half a word, and what they say is rightly not believed. Only where the session has earned trust:
+elsewhere more looks are more chances that noise passes for a word.
+"""
+
 
 class Asking(Protocol):
     """Asks the lane for a look at a stretch; `soon` for one that the final text may be made of."""
@@ -65,7 +72,7 @@ class Captions:
         """The draft as it is now."""
         return self._told
 
-    def see(self, stretch: Stretch, now_s: float, *, paused: bool) -> None:
+    def see(self, stretch: Stretch, now_s: float, credit: Credit, *, paused: bool) -> None:
         """The open stretch as it is `now_s` seconds into the sound; asks for a look where one is due.
 
         `paused` says that nothing will be added to the stretch unless speech goes on.
@@ -73,7 +80,7 @@ class Captions:
         if self._same(stretch):
             return
         wanted = self._how.drafts and stretch.span.duration_s >= LEAST_S
-        due = now_s - self._seen_s >= max(self._how.cadence_s, PATIENCE * self._took_s)
+        due = now_s - self._seen_s >= self._apart_s(stretch, credit)
         if not paused and not (wanted and due):
             return
         if self._look is not None and not self._look.future.done() and not self._look.future.cancel():
@@ -102,6 +109,12 @@ class Captions:
             return look.future if look else None
         look.future.cancel()
         return None
+
+    def _apart_s(self, stretch: Stretch, credit: Credit) -> float:
+        """New sound that the next look waits for."""
+        if not self._told.last and stretch.span.duration_s < EAGER_FOR_S and credit.worth > 0:
+            return max(min(EAGER_S, self._how.cadence_s), EAGER_PATIENCE * self._took_s)
+        return max(self._how.cadence_s, PATIENCE * self._took_s)
 
     def _same(self, stretch: Stretch) -> bool:
         look = self._look

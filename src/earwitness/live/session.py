@@ -238,7 +238,7 @@ class Session:
         quiet_s = timebase.seconds(judged - stretch.span.end)
         if not self._held and not self._seat.pressed:
             paused = self._heard.since is None and quiet_s >= self._how.margin_s
-            self._captions.see(stretch, timebase.seconds(judged), paused=paused)
+            self._captions.see(stretch, timebase.seconds(judged), self._walk.credit, paused=paused)
         return told
 
     def _start(self, stretch: Stretch) -> list[Event]:
