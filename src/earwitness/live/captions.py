@@ -112,9 +112,11 @@ class Captions:
 
     def _apart_s(self, stretch: Stretch, credit: Credit) -> float:
         """New sound that the next look waits for."""
-        if not self._told.last and stretch.span.duration_s < EAGER_FOR_S and credit.worth > 0:
-            return max(min(EAGER_S, self._how.cadence_s), EAGER_PATIENCE * self._took_s)
-        return max(self._how.cadence_s, PATIENCE * self._took_s)
+        usual_s = max(self._how.cadence_s, PATIENCE * self._took_s)
+        late = usual_s > self._how.cadence_s
+        if self._told.last or stretch.span.duration_s >= EAGER_FOR_S or late or credit.worth <= 0:
+            return usual_s
+        return max(min(EAGER_S, usual_s), EAGER_PATIENCE * self._took_s)
 
     def _same(self, stretch: Stretch) -> bool:
         look = self._look
