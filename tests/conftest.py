@@ -12,8 +12,8 @@ from earwitness import config
 from earwitness.kit import Kit
 from earwitness.models.catalog import sample as find_sample
 
-KEPT = ("EARWITNESS_REFERENCE_DATA", "EARWITNESS_WHISPERCPP_SERVER")
-"""What of the environment tests see: the reference recordings, and a program that is tried where it is there."""
+KEPT = ("EARWITNESS_REFERENCE_DATA", "EARWITNESS_WHISPERCPP_SERVER", "EARWITNESS_WHISPERCPP_CLI")
+"""What of the environment tests see: the reference recordings, and programs that are tried where they are there."""
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCES = Path(os.environ.get("EARWITNESS_REFERENCE_DATA", ROOT.parent / "shared" / "data"))

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     """Options by engine, such as a beam_size for ctranslate2; each engine's page names its own."""
     whispercpp_server: Path | None = None
     """A whisper-server program, in which GGML models run then."""
+    whispercpp_cli: Path | None = None
+    """A whisper-cli program, which runs GGML models too, and loads them for each batch of clips."""
     unload_after_s: Annotated[float, Field(gt=0)] = 600.0
     """Seconds after which a model nobody uses is unloaded."""
     preload: bool | tuple[str, ...] = True

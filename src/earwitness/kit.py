@@ -244,7 +244,6 @@ class Kit:
             spec = Apart(spec, died=lambda how: self.pool.crashed(plan, how))
         files = catalog.locate(self.catalog.find(plan.model))
         told = {"workers": plan.workers, "cache": self._cache(spec.name)}
-        told["whispercpp_server"] = self.settings.whispercpp_server
         known = {name: value for name, value in told.items() if name in spec.Options.model_fields}
         try:
             options = spec.Options(**known | dict(self.settings.engine_options.get(spec.name, {})))

@@ -52,7 +52,7 @@ class StandIn:
 
     def load(self, **told: object) -> Engine:
         """The engine with it."""
-        made = spec.load(self.files, probe.machine().devices[0], spec.Options(whispercpp_server=self.program, **told))
+        made = spec.load(self.files, probe.machine().devices[0], spec.Options(**told))
         self.held.callback(made.close)
         return made
 
@@ -64,12 +64,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def stand_in(model: Path, tmp_path: Path) -> Iterator[StandIn]:
-    """The stand-in with a model of its own."""
+def stand_in(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """The stand-in, named by the setting, with a model of its own."""
     program = tmp_path / "whisper-server"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} {whisper_server.__file__} "$@"\n')
     program.chmod(0o700)
     own = shutil.copy(model, tmp_path / "ggml-own.bin")
+    monkeypatch.setenv(SETTING, str(program))
     with ExitStack() as held:
         yield StandIn(program, ModelFiles("own/ggml-f16", "ggml", {"model": Path(own)}), held)
 
@@ -241,7 +242,7 @@ def test_without_the_setting_it_is_missing_with_how_to_set_it(
 def test_with_the_setting_ggml_models_run_in_it_and_the_engine_inside_is_next(
     stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv(SETTING, str(stand_in.program))
+    monkeypatch.delenv("EARWITNESS_WHISPERCPP_CLI", raising=False)
     settings = config.load(home=tmp_path / "home", log_level="error")
     (settings.models_folder / "ggml").mkdir(parents=True)
     shutil.copy(stand_in.files.files["model"], settings.models_folder / "ggml" / "ggml-micro.bin")
@@ -269,4 +270,4 @@ def test_the_program_for_single_recordings_is_refused(tmp_path: Path, monkeypatc
     program.write_text("#!/bin/sh\n")
     program.chmod(0o700)
     monkeypatch.setenv(SETTING, str(program))
-    assert "name the whisper-server" in (spec.missing() or "")
+    assert "EARWITNESS_WHISPERCPP_CLI" in (spec.missing() or "")

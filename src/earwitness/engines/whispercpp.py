@@ -17,12 +17,10 @@ from pydantic import BaseModel
 
 from earwitness.engines import Engine
 from earwitness.engines.whisper import AGAIN, MOST_TOKENS, calls, ggml
-from earwitness.engines.whisper.decoded import Decoded, segments, worded
+from earwitness.engines.whisper.decoded import Decoded, timed
 from earwitness.engines.whisper.vocabulary import MULTILINGUAL
 from earwitness.errors import EarwitnessError, EngineFailed, Missing
 from earwitness.types import Ask, Clip, Device, Machine, ModelFiles, Samples, Segment
-
-SHORTEST_S = 1.0  # what is shorter gives nothing, so it gets silence after it
 
 
 class WhisperCpp:
@@ -58,24 +56,17 @@ class WhisperCpp:
             self._cpp.whisper_free(context)
 
     def _one(self, clip: Clip, ask: Ask) -> tuple[Segment, ...]:
-        size = max(len(clip.audio.samples), int(SHORTEST_S * 16_000))
-        sound = np.zeros(size, np.float32)
-        sound[: len(clip.audio.samples)] = clip.audio.samples
+        sound = ggml.filled(clip.audio.samples)
         context = self._free.get()
         try:
             language, prob = self._language(context, sound, ask)
-            if self._cpp.whisper_full(context, self._parameters(ask, language), sound, size):
+            if self._cpp.whisper_full(context, self._parameters(ask, language), sound, len(sound)):
                 raise EngineFailed("whisper.cpp could not decode a clip")
             found = list(self._said(context))
         finally:
             self._free.put(context)
-        ids = [step[0] for step in found]
-        decoded = Decoded(ids, None, [step[1] for step in found], language, prob, None, ask.temperature)
-        made = segments(decoded, clip, self)
-        if not ask.word_times:
-            return made
-        text = [step for step in found if step[0] < self.first_stamp]
-        return worded(made, clip, [0.0, *(end_s for *_, end_s in text)], [np.exp(p) for _, p, _ in text], self)
+        decoded = Decoded(language=language, language_prob=prob, temperature=ask.temperature)
+        return timed(decoded, found, clip, self, word_times=ask.word_times)
 
     def _said(self, context: Any) -> Iterator[tuple[int, float, float]]:
         """Tokens with log-probabilities and ends in seconds; the runtime leaves the first time stamps out."""

@@ -29,6 +29,7 @@ HABIT = {
         "onnx",
         "openvino",
         "whispercpp_server",
+        "whispercpp_cli",
         "whispercpp",
         "torch",
         "remote",

@@ -40,7 +40,10 @@ class Options(Cores):
 class Model(Protocol):
     """What a loaded model knows of itself."""
 
-    multilingual: bool
+    @property
+    def multilingual(self) -> bool:
+        """Whether it knows other languages than English."""
+        ...
 
     @property
     def languages(self) -> Collection[str]:

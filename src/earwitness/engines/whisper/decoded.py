@@ -1,5 +1,6 @@
 """Decoded tokens become segments: time stamps, loops, log-probabilities, and the times of words."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +17,7 @@ from earwitness.types import Clip, Segment, Token, Word
 class Decoded:
     """What a runtime gave for one clip. `ids` are without prompt and end mark; `logprobs` are theirs, where known."""
 
-    ids: Sequence[int]
+    ids: Sequence[int] = ()
     avg_logprob: float | None = None
     logprobs: Sequence[float] = ()
     language: str | None = None
@@ -112,6 +113,18 @@ def worded(
             at += len(group)
         made.append(replace(segment, words=held(spoken, segment)))
     return tuple(made)
+
+
+def timed(
+    found: Decoded, steps: Sequence[tuple[int, float, float]], clip: Clip, words: Spelling, *, word_times: bool
+) -> tuple[Segment, ...]:
+    """Segments, with words if wanted, of whisper.cpp's tokens: id, log-probability, end in seconds into the clip."""
+    said = replace(found, ids=[step[0] for step in steps], logprobs=[step[1] for step in steps])
+    made = segments(said, clip, words)
+    if not word_times:
+        return made
+    text = [step for step in steps if step[0] < words.first_stamp]
+    return worded(made, clip, [0.0, *(end_s for *_, end_s in text)], [math.exp(p) for _, p, _ in text], words)
 
 
 def held(spoken: Sequence[Word], segment: Segment) -> tuple[Word, ...]:

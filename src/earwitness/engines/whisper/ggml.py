@@ -6,14 +6,24 @@ Source: whisper.cpp 1.8, `whisper_model_load`; block sizes from ggml.c.
 import math
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from earwitness.engines.whisper import AGAIN
-from earwitness.errors import BadInput, NotFound
+from earwitness.engines.whisper.languages import LANGUAGES
+from earwitness.engines.whisper.vocabulary import MULTILINGUAL
+from earwitness.errors import BadInput, EarwitnessError, EngineFailed, NotFound
+from earwitness.types import ModelFiles, Samples
 
 MAGIC = 0x67676D6C
+STAMPS = 1501
+"""Time stamps are the last tokens, from 0.00 to 30.00 s."""
+SHORTEST = 16_000
+"""Samples; what is shorter gives nothing."""
 BLOCKS = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34)}
 """Values and bytes of a block by the tensor's type: f32, f16, q4_0, q4_1, q5_0, q5_1, q8_0."""
 
@@ -26,6 +36,46 @@ class Header:
     encoder_layers: int
     decoder_layers: int
     bands: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The tokens of a model in a file, for programs that load it themselves: a `Spelling`."""
+
+    spelling: Sequence[bytes]
+    size: int
+
+    @property
+    def first_stamp(self) -> int:
+        """Id of the time stamp of 0.00 s."""
+        return self.size - STAMPS
+
+    @property
+    def multilingual(self) -> bool:
+        """Whether it knows other languages than English."""
+        return self.size >= MULTILINGUAL
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes in the model's order; none for one that knows English alone."""
+        return tuple(LANGUAGES)[: self.size - MULTILINGUAL + 99] if self.multilingual else ()
+
+    def raw(self, token: int) -> bytes:
+        """The bytes of a token; none for a special one."""
+        return self.spelling[token] if token < len(self.spelling) else b""
+
+    def stamp(self, at_s: float) -> int:
+        """The time stamp nearest to a time."""
+        return self.first_stamp + min(STAMPS - 1, max(0, round(at_s * 50)))
+
+
+def tokens(files: ModelFiles, path: Path) -> Tokens:
+    """The tokens of a whole and well-formed file. Raises EngineFailed."""
+    try:
+        size = look(path).vocabulary
+        return Tokens(words(path), size)
+    except EarwitnessError as error:
+        raise EngineFailed(f"{files.name} does not load: {error}", remedy=AGAIN) from error
 
 
 def look(path: Path) -> Header:
@@ -45,6 +95,16 @@ def words(path: Path) -> tuple[bytes, ...]:
         bands, bins = _ints(file, 14)[12:]
         file.seek(4 * bands * bins, os.SEEK_CUR)
         return tuple(file.read(_ints(file, 1)[0]) for _ in range(_ints(file, 1)[0]))
+
+
+def filled(samples: Samples) -> Samples:
+    """A sound that whisper.cpp does not pass over: a short one gets silence after it."""
+    return np.pad(samples, (0, max(0, SHORTEST - len(samples))))
+
+
+def logprob(probability: float | None) -> float:
+    """Natural logarithm of a token's probability as a program tells it, which may be rounded to 0."""
+    return math.log(min(1.0, max(1e-9, probability or 0.0)))
 
 
 def _look(file: BinaryIO, name: str) -> Header:

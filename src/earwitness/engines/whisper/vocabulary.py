@@ -19,8 +19,10 @@ UNSPACED = frozenset(("zh", "ja", "th", "lo", "my", "yue"))
 class Spelling(Protocol):
     """What is needed to read decoded tokens."""
 
-    first_stamp: int
-    """Id of the time stamp of 0.00 s; those of later times follow it."""
+    @property
+    def first_stamp(self) -> int:
+        """Id of the time stamp of 0.00 s; those of later times follow it."""
+        ...
 
     def raw(self, token: int) -> bytes:
         """The bytes of a token; none for a special one."""

@@ -1,4 +1,4 @@
-"""How an engine speaks with a server: where it is, with what patience it is asked, and what its answers say.
+"""How an engine speaks with a server or a program: where it is, how it is asked, and what its answers say.
 
 What a server sends is not trusted: it is measured, validated and held inside the clip before anybody sees it. Knows the
 wire of OpenAI's API and no engine.
