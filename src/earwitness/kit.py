@@ -53,7 +53,7 @@ MODELS_SHARE = 0.6
 """Of the machine's memory, what models may take unless a setting says otherwise."""
 
 REST_S = 300.0
-"""How long a Plan that could not be loaded is left alone."""
+"""How long a Plan that could not be loaded, or broke, is left alone."""
 
 
 class Kit:
@@ -131,9 +131,10 @@ class Kit:
     def lane(self, model: str, *, guess: bool = False) -> Iterator[tuple[Plan, Lane]]:
         """The lane of a model, loaded if need be.
 
-        Where a Plan can't be loaded, the next one is taken and says so in `fell_from`; the broken one is tried again
-        after `REST_S`. A `guess` moves no other model out of memory. Raises what `plans` raises, Busy where there is no
-        room now, and EngineFailed, Missing or TooLittleMemory of the last Plan.
+        Where a Plan can't be loaded, or its engine broke over clip after clip, the next one is taken and says so in
+        `fell_from`; the broken one is tried again after `REST_S`. A `guess` moves no other model out of memory. Raises
+        what `plans` raises, Busy where there is no room now, and EngineFailed, Missing or TooLittleMemory of the last
+        Plan.
         """
         with ExitStack() as held:
             yield self._first_that_loads(self.plans(model), held, guess=guess)
@@ -141,20 +142,26 @@ class Kit:
     def _first_that_loads(self, plans: Sequence[Plan], held: ExitStack, *, guess: bool) -> tuple[Plan, Lane]:
         now, fallen = self._clock(), list[str]()
 
-        def lease(plan: Plan) -> tuple[Plan, Lane]:
-            lane = held.enter_context(self.pool.lease(plan, guess=guess))
+        def lease(plan: Plan, into: ExitStack) -> tuple[Plan, Lane]:
+            lane = into.enter_context(self.pool.lease(plan, guess=guess))
             return replace(plan, fell_from=tuple(fallen)), lane
 
         for plan in plans[:-1]:
             rests_until, why = self._broken.get(plan, (0.0, ""))
             if now >= rests_until:
                 try:
-                    return lease(plan)
+                    with ExitStack() as own:
+                        found = lease(plan, own)
+                        if (broke := found[1].failing) is None:
+                            held.push(own.pop_all())
+                            return found
+                        found[1].forgive()
+                    why = f"{plan.model} on {plan.engine} broke over several clips in a row: {broke}"
                 except (EngineFailed, Missing, TooLittleMemory) as error:
                     why = f"{plan.model} on {plan.engine} could not be loaded: {error.message}"
-                    self._broken[plan] = now + REST_S, why
+                self._broken[plan] = now + REST_S, why
             fallen.append(why)
-        return lease(plans[-1])
+        return lease(plans[-1], held)
 
     def can(self, model: str, *, guess: bool = False) -> Can:
         """What a model can do, loaded if need be. Raises what `lane` raises."""

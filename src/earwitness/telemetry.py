@@ -40,7 +40,7 @@ class Metrics:
         )
         self.fallbacks = Counter(
             "earwitness_fallbacks",
-            "Recordings for which a preferred engine could not be loaded",
+            "Recordings for which a preferred engine could not be loaded or broke",
             ["model"],
             registry=self.registry,
         )

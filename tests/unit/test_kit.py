@@ -12,6 +12,7 @@ from earwitness.engines import Engine, Spec, fake
 from earwitness.errors import BadInput, Cancelled, EngineFailed, Missing, TooLittleMemory, UnknownModel, Unsupported
 from earwitness.kit import REST_S, Kit
 from earwitness.models import bring, catalog
+from earwitness.models.lane import FAILING
 from earwitness.models.room import Limits
 from earwitness.plugins import Found
 from earwitness.stages.recipe import Recipe
@@ -166,6 +167,25 @@ def test_an_engine_that_breaks_while_loading_leaves_the_work_to_the_next_and_is_
         own.shaky.broken = False
         with own.lane("fake") as (plan, _):
             assert plan.engine == "fake"
+        now[0] += REST_S
+        with own.lane("fake") as (plan, _):
+            assert (plan.engine, plan.fell_from) == ("shaky", ())
+
+
+def test_an_engine_that_breaks_over_clip_after_clip_leaves_the_work_to_the_next(settings: Settings) -> None:
+    now, clip = [0.0], Clip(Audio(sounds.tone(0.5)))
+    with _Two(settings, lambda: now[0]) as own:
+        own.shaky.broken, own.shaky.options = False, fake.Options(fail_above=0.0)
+        for _ in range(FAILING):
+            with own.lane("fake") as (plan, lane), lane.seat() as seat:
+                assert plan.engine == "shaky"
+                with pytest.raises(EngineFailed):
+                    seat.submit(clip).result(20)
+        for _ in range(2):
+            with own.lane("fake") as (plan, lane), lane.seat() as seat:
+                assert seat.submit(clip).result(20)
+            assert plan.engine == "fake"
+            assert "several clips in a row: the double was told to fail" in plan.fell_from[0]
         now[0] += REST_S
         with own.lane("fake") as (plan, _):
             assert (plan.engine, plan.fell_from) == ("shaky", ())

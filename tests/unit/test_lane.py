@@ -260,6 +260,24 @@ def test_a_batch_that_fails_is_run_again_one_by_one(lane: Lane, gate: Gate) -> N
     assert sorted(gate.calls[2:]) == [["a"], ["bad"], ["c"]]
 
 
+def test_an_engine_is_failing_that_broke_over_clip_after_clip_and_not_one_that_goes_on(lane: Lane, gate: Gate) -> None:
+    def broken() -> object:
+        raise RuntimeError("no card")
+
+    def asked() -> object:
+        raise BadInput("not this")
+
+    gate.open.set()
+    seat, told = lane.seat(), list[str | None]()
+    for wrong, name in [(broken, "bad")] * 2 + [(asked, "bad"), (broken, "good")] + [(broken, "bad")] * 3:
+        gate.wrong = wrong
+        seat.submit(_clip(name)).exception(WAIT_S)
+        told.append(lane.failing)
+    assert told == [None] * 6 + ["the engine broke: RuntimeError: no card"]
+    lane.forgive()
+    assert lane.failing is None
+
+
 @pytest.mark.parametrize(
     ("error", "kind"), [(ZeroDivisionError("by zero"), EngineFailed), (BadInput("too odd"), BadInput)]
 )

@@ -32,6 +32,9 @@ Step = Callable[[Engine], Segments]
 STRAIN_S = 20.0
 """The share of time that live text takes is that of the last so many seconds."""
 
+FAILING = 3
+"""Clips in a row over which an engine broke, until it is called failing."""
+
 RELIEF_S = 5.0
 """When to come back to a full lane: a seat is given back about so often."""
 
@@ -87,6 +90,8 @@ class Lane:
         self._ended = threading.Event()
         self._live = deque[tuple[float, float]]()
         """When a batch was through, and how long the workers were at its final live text."""
+        self._broke = deque[str](maxlen=FAILING)
+        """Of what the engine broke, since the last clip that it recognised."""
         self._threads = [
             threading.Thread(target=self._work, name=f"lane-{n}", daemon=True)
             for n in range(workers if engine.can.parallel else 1)
@@ -124,6 +129,15 @@ class Lane:
     def elsewhere(self) -> int:
         """Bytes that the engine holds in another process."""
         return self._engine.resident if isinstance(self._engine, Elsewhere) else 0
+
+    @property
+    def failing(self) -> str | None:
+        """Of what the engine broke last, where it did so over `FAILING` clips in a row."""
+        return self._broke[-1] if len(self._broke) == FAILING else None
+
+    def forgive(self) -> None:
+        """Count its failures from now on."""
+        self._broke.clear()
 
     def warm(self) -> float:
         """Recognise a second of sound on each worker, so that the first caller waits no longer than the tenth.
@@ -225,11 +239,16 @@ class Lane:
                 raise EngineFailed(f"the engine gave {len(results)} results for {len(batch)} clips")
         except Exception as error:  # noqa: BLE001 - the lane is one of the three places that may: nothing may kill a worker
             if len(batch) == 1:
-                _fail(batch[0], error)
+                failure = _ours(error)
+                if isinstance(failure, EngineFailed):
+                    self._broke.append(failure.message)
+                _fail(batch[0], failure)
                 return
             for item in batch:
                 self._run([item])
             return
+        if batch:
+            self._broke.clear()
         if live := sum(i.urgency is Urgency.LIVE_FINAL for i in batch):
             now = self._clock()
             self._live.append((now, (now - began) * live / len(batch)))
@@ -306,10 +325,14 @@ def _trial() -> Clip:
     return Clip(Audio((0.1 * tones * np.sin(np.pi * 4 * at_s) ** 2).astype(np.float32)))
 
 
-def _fail(item: _Item, error: Exception) -> None:
-    known = isinstance(error, EarwitnessError)
-    failure = error if known else EngineFailed(f"the engine broke: {type(error).__name__}: {error}")
-    if not known:
-        failure.__cause__ = error
+def _ours(error: Exception) -> EarwitnessError:
+    if isinstance(error, EarwitnessError):
+        return error
+    failure = EngineFailed(f"the engine broke: {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+def _fail(item: _Item, failure: EarwitnessError) -> None:
     if not item.future.done():
         item.future.set_exception(failure)
