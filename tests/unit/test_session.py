@@ -1,15 +1,20 @@
 """A live session at its edges: flushes, overload, engines that break, drafts, and sound that is none."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
 from earwitness.events import Ended, Failed, Final, Flushed, Gap, Noted, Partial, Settled, SpeechEnded, SpeechStarted
+from earwitness.hardware.power import BALANCED, PERFORMANCE, POWER_SAVER, Power
+from earwitness.live.captions import Captions
 from earwitness.models.lane import Lane, Seat, Urgency
+from earwitness.stages.guard import Guarding
 from earwitness.stages.recipe import Captioning, Recipe
-from earwitness.types import Samples
+from earwitness.stages.speech import Stretch
+from earwitness.types import Audio, Samples, Segment
 from support.listening import Listener
 from support.loudness import FRAME, Loudness
 from support.steady import Steady
@@ -165,6 +170,26 @@ def test_drafts_come_while_somebody_speaks_and_grow_stable(listen: Listen, engin
     told.end()
     assert len(told.segments) == 1
     assert len(told.of(Partial)) <= before + 1
+
+
+@pytest.mark.parametrize(("power", "looks"), [(PERFORMANCE, 8), (BALANCED, 4), (POWER_SAVER, 2)])
+def test_drafts_are_rarer_where_power_is_saved(engine: Steady, stack: ExitStack, power: Power, looks: int) -> None:
+    lane = Lane(engine, power=lambda: power)
+    stack.callback(lane.close)
+    seat, asked = stack.enter_context(lane.seat()), list[Stretch]()
+
+    def ask(stretch: Stretch, *, soon: bool) -> Future[tuple[Segment, ...]]:
+        asked.append(stretch)
+        found = Future[tuple[Segment, ...]]()
+        found.set_result(())
+        return found
+
+    how = Captioning(cadence_s=0.5)
+    made = Captions(how, Guarding(), ask, single_language=True, slower=lambda: seat.slower, clock=lambda: 0.0)
+    for n in range(1, 33):
+        audio = Audio(np.zeros(n * 2000, np.float32))
+        made.see(Stretch(audio, (audio.span,), 1.0, 0.5), n / 8, paused=False)
+    assert len(asked) == looks
 
 
 def test_the_look_in_a_pause_is_the_one_the_final_text_is_made_of(listen: Listen, engine: Steady) -> None:

@@ -1,7 +1,7 @@
 """Power profiles: how much of the machine the work may take, from mains, charge and heat.
 
 `choose` is pure; `Watch` asks it with fresh readings. Knows nothing of engines: the kit sets workers by it when a model
-is loaded, the lane limits batches and rests by it at once, and live text will take its cadence from it.
+is loaded, the lane limits batches and rests by it at once, and live text is drafted the rarer by it.
 """
 
 import math
@@ -40,6 +40,11 @@ class Power:
     cool_down_s: float = 0.0
     """Rest of a worker after each batch; above 0 only while saving power on a hot processor."""
     why: str = ""
+
+    @property
+    def slower(self) -> float:
+        """How many times as rarely as in full performance live text is drafted."""
+        return self.partial_every_s / PERFORMANCE.partial_every_s
 
     def workers(self, cores: int) -> int:
         """Workers for that many cores, at least one."""

@@ -58,8 +58,11 @@ class Captions:
         ask: Asking,
         *,
         single_language: bool,
+        slower: Callable[[], float] = lambda: 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`slower` says how many times as rarely as the recipe has it drafts are wanted now."""
+        self._slower = slower
         self._how, self._guarding, self._ask, self._clock = how, guarding, ask, clock
         self._single = single_language
         self._look: _Look | None = None
@@ -112,7 +115,7 @@ class Captions:
 
     def _apart_s(self, stretch: Stretch, credit: Credit) -> float:
         """New sound that the next look waits for."""
-        usual_s = max(self._how.cadence_s, PATIENCE * self._took_s)
+        usual_s = max(self._how.cadence_s * self._slower(), PATIENCE * self._took_s)
         late = usual_s > self._how.cadence_s
         if self._told.last or stretch.span.duration_s >= EAGER_FOR_S or late or credit.worth <= 0:
             return usual_s

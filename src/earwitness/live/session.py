@@ -114,7 +114,14 @@ class Session:
         self._seat, self._vad, self._timer, self._wake, self._clock = seat, vad, timer, wake, clock
         self._walk = Walk(self._final, recipe.ask if ask is None else ask, seat.can, recipe.guarding)
         single = seat.can.languages is not None and len(seat.can.languages) == 1
-        self._captions = Captions(self._captioning, recipe.guarding, self._look, single_language=single, clock=clock)
+        self._captions = Captions(
+            self._captioning,
+            recipe.guarding,
+            self._look,
+            single_language=single,
+            slower=lambda: seat.slower,
+            clock=clock,
+        )
         self._heard = speech.begin(vad, since.position)
         self._open: Stretch | None = None
         self._held, self._sent = deque[_Due](), deque[_Due]()

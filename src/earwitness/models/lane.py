@@ -121,6 +121,11 @@ class Lane:
         return min(1.0, sum(took for at, took in tuple(self._live) if at >= since) / STRAIN_S / self.workers)
 
     @property
+    def slower(self) -> float:
+        """How many times as rarely as in full performance live text should be drafted."""
+        return self._power().slower
+
+    @property
     def seated(self) -> int:
         """Callers that hold a seat."""
         return len(self._seats)
@@ -279,6 +284,11 @@ class Seat:
     def strain(self) -> float:
         """See `Lane.strain`."""
         return self._lane.strain
+
+    @property
+    def slower(self) -> float:
+        """See `Lane.slower`."""
+        return self._lane.slower
 
     @property
     def pressed(self) -> bool:
