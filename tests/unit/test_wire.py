@@ -67,6 +67,6 @@ def test_every_error_comes_back_as_its_own_class() -> None:
 
 
 def test_everything_an_engine_can_comes_through() -> None:
-    can = Can(("en",), ("translate",), True, True, True, True, True, True, 7.5, 9, True)
-    assert len(fields(Can)) == 11, "a new field wants a value here"
+    can = Can(("en",), ("translate",), True, True, True, True, True, True, 7.5, 9, True, True)
+    assert len(fields(Can)) == 12, "a new field wants a value here"
     assert wire.CAN.validate_python(wire.CAN.dump_python(can, mode="json")) == can
