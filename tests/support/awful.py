@@ -20,13 +20,15 @@ from earwitness.types import Can, Clip, Device, Machine, ModelFiles, Segment, To
 
 FILES = ModelFiles("awful", "fake")
 HERE = Path(__file__).resolve().parent.parent
+WAIT_S = 30.0
 
 
 class Options(BaseModel):
-    """What to do while loading, and whether calls may be parallel."""
+    """What to do while loading, and at each call, and whether calls may be parallel."""
 
     model_config = ConfigDict(extra="forbid")
     at_load: str = ""
+    always: str = ""
     parallel: bool = True
 
 
@@ -35,13 +37,14 @@ class Awful:
 
     def __init__(self, options: Options) -> None:
         do(options.at_load)
+        self._always = options.always
         self.can = Can(languages=("en",), prompt=True, batch=4, parallel=options.parallel, max_clip_s=20.0)
 
     def transcribe(self, clips: Sequence[Clip]) -> list[tuple[Segment, ...]]:
         """One segment a clip, after doing what its prompt says."""
         found: list[tuple[Segment, ...]] = []
         for clip in clips:
-            for deed in (clip.ask.prompt or "").split(";"):
+            for deed in (self._always, *(clip.ask.prompt or "").split(";")):
                 do(deed)
             words = f"{len(clip.audio.samples)} {os.getpid()}"
             token = Token(7, b"\xff\x00\xe2", -0.5)
@@ -67,6 +70,13 @@ def _first(told: str) -> None:
         do(then)
 
 
+def _while(told: str) -> None:
+    """As long as a file is there."""
+    path, _, then = told.partition(",")
+    if Path(path).exists():
+        do(then)
+
+
 def _noise(_: str) -> None:
     print("noise" * 50_000)
     os.write(1, b"\x00EWI1" * 50_000)
@@ -84,6 +94,7 @@ def _raise(error: BaseException) -> None:
 
 DEEDS: dict[str, Callable[[str], object]] = {
     "first": _first,
+    "while": _while,
     "segv": lambda _: ctypes.string_at(0),
     "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "stop": _stop,
@@ -128,3 +139,18 @@ def installed(folder: Path, patch: pytest.MonkeyPatch) -> None:
     (about / "entry_points.txt").write_text("[earwitness.engines]\nawful = support.awful:spec\n")
     patch.syspath_prepend(str(folder))
     patch.setenv("PYTHONPATH", f"{folder}:{HERE}")
+
+
+def gone(pid: int, *, orphan: bool = False) -> bool:
+    """Whether a process is no more, not even as a zombie of ours."""
+    deadline = time.monotonic() + WAIT_S
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+            # an orphan has ended as a zombie too: burying it is for the machine's first process, which may be slow
+            if orphan and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.01)
+    return False

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -57,7 +56,7 @@ def load(deaths: list[str]) -> Iterator[Open]:
     yield load
     for one in made:
         one.close()
-        assert gone(pid_of(one))
+        assert awful.gone(pid_of(one))
     assert not [t for t in threading.enumerate() if t.name == "isolated"]
 
 
@@ -71,21 +70,6 @@ def pid_of(one: Isolated) -> int:
     process = one._process._process
     assert process is not None
     return process.pid
-
-
-def gone(pid: int, *, orphan: bool = False) -> bool:
-    """Whether a process is no more, not even as a zombie of ours."""
-    deadline = time.monotonic() + WAIT_S
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-            # an orphan has ended as a zombie too: burying it is for the machine's first process, which may be slow
-            if orphan and Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def said(one: Isolated, *clips: Clip) -> list[str]:
@@ -187,7 +171,7 @@ def test_a_call_that_kills_twice_fails_with_the_reason_and_the_next_is_served(
     assert len(deaths) == 2
     assert how in deaths[0]
     assert said(one, clip())
-    assert gone(first)
+    assert awful.gone(first)
 
 
 @POSIX
@@ -213,7 +197,7 @@ def test_a_process_killed_between_calls_is_started_again(load: Open) -> None:
     one = load()
     first = pid_of(one)
     os.kill(first, signal.SIGKILL)
-    assert gone(first)
+    assert awful.gone(first)
     assert said(one, clip())
 
 
@@ -258,21 +242,99 @@ def test_in_a_lane_one_bad_clip_harms_no_other(load: Open, deaths: list[str]) ->
 
 
 @POSIX
-def test_a_process_that_only_dies_is_left_alone_for_a_while(load: Open, deaths: list[str]) -> None:
+def test_a_process_that_only_dies_is_left_alone_for_a_while(load: Open, deaths: list[str], tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.touch()
+    one = load(always=f"while:{broken},segv")
+    now = [0.0]
+    one._clock = lambda: now[0]
+    with pytest.raises(EngineFailed, match="ended twice"):
+        one.transcribe([clip()])
+    assert len(deaths) == 3, "the clip twice, and sound that harms no one"
+    for _ in range(5):
+        with pytest.raises(EngineFailed, match="ended again and again and rests for 60 s"):
+            one.transcribe([clip(seconds=0.2)])
+    assert len(deaths) == 3
+    broken.unlink()
+    now[0] = 61.0
+    assert said(one, clip()), "a clip is not blamed for what the engine does to all"
+
+
+@POSIX
+def test_a_process_that_ends_while_it_loads_is_left_alone_too(load: Open, deaths: list[str], tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    one = load(at_load=f"while:{broken},segv")
+    now = [0.0]
+    one._clock = lambda: now[0]
+    broken.touch()
+    os.kill(pid_of(one), signal.SIGKILL)
+    until_over(one)
+    for _ in range(engine.MOST_LOADS):
+        with pytest.raises(EngineFailed, match="ended while it loaded the model"):
+            one.transcribe([clip()])
+    with pytest.raises(EngineFailed, match="rests for 60 s"):
+        one.transcribe([clip()])
+    assert len(deaths) == engine.MOST_LOADS + 1
+    broken.unlink()
+    now[0] = 61.0
+    assert said(one, clip())
+
+
+def until_over(one: Isolated) -> None:
+    """Wait until it is known that the process of an engine has ended."""
+    one._process._thread.join(WAIT_S)
+    assert one._process.over
+
+
+@POSIX
+def test_poison_of_two_at_once_makes_nobody_rest(load: Open) -> None:
+    lane = Lane(load(), workers=2)
+    with lane.seat() as bad:
+        for _ in range(2):
+            poison = [bad.submit(clip("segv", seconds=0.1 * n)) for n in range(1, 6)]
+            assert all(isinstance(f.exception(WAIT_S), EngineFailed) for f in poison)
+            assert not [f for f in poison if "rests" in str(f.exception())]
+    with lane.seat() as good:
+        assert good.submit(clip(seconds=0.9)).result(WAIT_S)
+    lane.close()
+
+
+@POSIX
+def test_poison_of_one_client_costs_no_other(load: Open, deaths: list[str]) -> None:
     one = load()
     now = [0.0]
     one._clock = lambda: now[0]
-    for _ in range(2):
+    lane = Lane(one, workers=2)
+    with lane.seat() as bad, lane.seat() as good:
+        for n in range(6):
+            poison = bad.submit(clip("segv", seconds=0.1 + 0.1 * (n % 3)))
+            assert good.submit(clip(seconds=0.3)).result(WAIT_S), "no rest for those who do no harm"
+            assert isinstance(poison.exception(WAIT_S), EngineFailed)
+            if n == 2:
+                ended = len(deaths)
+                alive = pid_of(one)
+        assert (len(deaths), pid_of(one)) == (ended, alive), "the second time it is refused without a try"
+        again = bad.submit(clip("segv", start=16_000)).exception(WAIT_S)
+        assert "so it is not tried" in str(again)
+        batch = [good.submit(clip(seconds=0.4)), bad.submit(clip("segv")), good.submit(clip(seconds=0.4))]
+        assert [f.exception(WAIT_S) is None for f in batch] == [True, False, True]
+        assert len(deaths) == ended
+        now[0] = engine.REFUSED_S + 1
+        assert "ended twice" in str(bad.submit(clip("segv")).exception(WAIT_S)), "it is tried again after a while"
+    lane.close()
+
+
+@POSIX
+def test_of_poison_so_much_is_remembered(load: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "MOST_REFUSED", 1)
+    one = load()
+    for seconds in (0.1, 0.2):
         with pytest.raises(EngineFailed, match="ended twice"):
-            one.transcribe([clip("segv")])
-    for _ in range(5):
-        with pytest.raises(EngineFailed, match="ended 4 times in a row and rests for 60 s"):
-            one.transcribe([clip()])
-    assert len(deaths) == engine.MOST_DEATHS
-    now[0] = 61.0
-    assert said(one, clip())
+            one.transcribe([clip("segv", seconds)])
+    with pytest.raises(EngineFailed, match="not tried"):
+        one.transcribe([clip("segv", 0.2)])
     with pytest.raises(EngineFailed, match="ended twice"):
-        one.transcribe([clip("segv")])
+        one.transcribe([clip("segv", 0.1)])
 
 
 # ── loading ──
@@ -326,32 +388,3 @@ def test_an_unknown_engine_to_isolate_is_an_error(settings: Settings) -> None:
 def test_named_engines_and_all_are_isolated(settings: Settings, isolate: str | tuple[str, ...]) -> None:
     with Kit(settings.model_copy(update={"isolate": isolate})) as kit, kit.lane("fake") as (_, lane):
         assert isinstance(lane._engine, Isolated)
-
-
-# ── the parent ──
-SCRIPT = """
-import sys, threading, time
-from earwitness.models.isolated import Apart
-from earwitness.types import Ask, Audio, Clip, Device
-from support import awful, sounds
-one = Apart(awful.spec).load(awful.FILES, Device("cpu", "test"), awful.Options())
-clip = lambda deed: Clip(Audio(sounds.tone(0.1)), Ask(prompt=deed))
-threading.Thread(target=one.transcribe, args=([clip(sys.argv[1])],), daemon=True).start()
-print(one._process._process.pid, flush=True)
-time.sleep(float(sys.argv[2]))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only the end of the pipe tells")
-@pytest.mark.parametrize("deed", ["", "sleep:1000", "hang"])
-@pytest.mark.parametrize("end", ["killed", "ended"])
-def test_the_process_ends_with_its_parent_however_that_ends(deed: str, end: str) -> None:
-    stays_s = "1000" if end == "killed" else "0.5"
-    with subprocess.Popen([sys.executable, "-c", SCRIPT, deed, stays_s], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        pid = int(parent.stdout.readline())
-        if end == "killed":
-            time.sleep(0.3)
-            parent.kill()
-        parent.wait(WAIT_S)
-    assert gone(pid, orphan=True)

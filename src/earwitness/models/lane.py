@@ -151,7 +151,7 @@ class Lane:
         """
         began = self._clock()
         with self.seat() as seat:
-            for future in [seat.submit(_trial()) for _ in self._threads]:
+            for future in [seat.submit(trial()) for _ in self._threads]:
                 future.result()
         return self._clock() - began
 
@@ -328,7 +328,7 @@ class Seat:
         self._lane.leave(self)
 
 
-def _trial() -> Clip:
+def trial() -> Clip:
     """A second of a hummed syllable: a decoder takes some steps over it, whatever it makes of it."""
     at_s = np.arange(timebase.RATE) / timebase.RATE
     tones = sum(np.sin(2 * np.pi * 140 * n * at_s) / n for n in range(1, 12))
