@@ -10,6 +10,8 @@ import httpx
 import openai
 import pytest
 from openai import OpenAI
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from earwitness import config
 from support import sounds
@@ -24,6 +26,19 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = config.load(home=tmp_path_factory.mktemp("locked"), api_key=KEY, log_level="error", preload=False)
     with running(settings) as address:
         yield address
+
+
+def test_a_socket_that_is_refused_is_no_error_of_the_server(locked: str, caplog: pytest.LogCaptureFixture) -> None:
+    for path in ("/ws", "/v1/listen?encoding=nothing", "/nowhere"):
+        with pytest.raises(InvalidStatus) as refused, connect(locked.replace("http", "ws") + path):
+            pass
+        assert refused.value.response.status_code == 401
+        assert refused.value.response.body, "the reason"
+    with pytest.raises(InvalidStatus, match="400"):
+        connect(
+            f"{locked.replace('http', 'ws')}/v1/listen?redact=pci", additional_headers={"Authorization": f"Token {KEY}"}
+        )
+    assert not [r for r in caplog.records if r.name.startswith("uvicorn") and r.levelname == "ERROR"]
 
 
 def test_the_right_key_opens(locked: str) -> None:

@@ -66,6 +66,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         license_info={"name": "Apache-2.0"},
     )
     app.state.house = house
+    app.state.guests = whisperlive.welcomed  # its browser extension knocks at another door where it is given no port
     for door in (
         openai,
         whispercpp,

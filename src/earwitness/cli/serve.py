@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     import uvicorn
     from fastapi import FastAPI
+    from uvicorn._types import ASGISendEvent
 
     from earwitness.config import Settings
 
@@ -98,6 +99,14 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
     """The server of an application; it tells live sessions what was said before their sockets close."""
     import uvicorn
     from typing_extensions import override
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    class Sockets(WebSocketsSansIOProtocol):
+        @override
+        async def send(self, message: "ASGISendEvent") -> None:
+            await super().send(message)
+            # a handshake that was refused with a body is answered; uvicorn would log that it is not
+            self.handshake_complete |= self.initial_response is not None and self.close_sent
 
     class Server(uvicorn.Server):
         @override
@@ -112,7 +121,7 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
             access_log=False,
             timeout_graceful_shutdown=5,
             server_header=False,
-            ws="websockets-sansio",
+            ws=Sockets,
             ws_max_size=LARGEST_MESSAGE,
         )
     )

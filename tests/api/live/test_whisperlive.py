@@ -97,9 +97,9 @@ class Client:
 
 
 @contextmanager
-def joined(address: str, **hello: object) -> Iterator[Client]:
+def joined(address: str, path: str = "/", **hello: object) -> Iterator[Client]:
     """A client that is ready to send sound."""
-    with connect(address.replace("http", "ws", 1) + "/") as socket:
+    with connect(address.replace("http", "ws", 1) + path) as socket:
         client = Client(socket)
         socket.send(json.dumps(HELLO | hello))
         assert client.next() == {"uid": HELLO["uid"], "message": "SERVER_READY", "backend": "faster_whisper"}
@@ -121,6 +121,19 @@ def test_what_is_completed_is_the_text_of_the_file_up_to_its_last_word(
         assert 1 <= len(shown) <= 11
         assert all(set(row) == {"start", "end", "text", "completed"} for row in shown)
         assert all(row["completed"] for row in shown[:-1])
+
+
+def test_the_browser_extension_without_a_port_comes_to_our_own_door_and_is_welcome(
+    server: str, talk: Samples, expected: list[tuple[str, str, str]]
+) -> None:
+    with joined(server, "/ws") as client:
+        client.sound(talk)
+        client.socket.send("END_OF_AUDIO")
+        assert client.rest() == 1000
+    assert client.completed == expected
+    with connect(server.replace("http", "ws", 1) + "/ws") as socket:
+        socket.send('{"uid": 7}')
+        assert json.loads(socket.recv(60))["status"] == "ERROR"
 
 
 def test_only_the_last_segments_are_sent_again_and_none_is_missed(

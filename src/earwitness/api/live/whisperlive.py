@@ -207,9 +207,14 @@ def _word(segment: Segment, number: int) -> Json:
 async def whisperlive(socket: WebSocket) -> None:
     """One connection."""
     await socket.accept("bearer" if "bearer" in socket.scope.get("subprotocols", ()) else None)
+    await welcomed(socket)
+
+
+async def welcomed(socket: WebSocket, first: str | None = None) -> None:
+    """A conversation over an open socket; `first` is the client's hello, where another door has read it."""
     door = _Door(house.at(socket), socket)
     silent = {"late": "this client said or took nothing", "remedy": "Say hello, and read what is told."}
-    await attended(door.serve(), door.refuse, **silent)
+    await attended(door.serve(first), door.refuse, **silent)
 
 
 class _Door:
@@ -225,10 +230,11 @@ class _Door:
         self._warnings = deque[str](maxlen=50)
         self._told_of = set[str]()
 
-    async def serve(self) -> None:
+    async def serve(self, first: str | bytes | None = None) -> None:
         """From hello to the end."""
-        async with asyncio.timeout(SLOWEST_S):
-            first = await self._message()
+        if first is None:
+            async with asyncio.timeout(SLOWEST_S):
+                first = await self._message()
         options = parsed(first)
         self._uid = options.uid
         self._home.sessions.admit()

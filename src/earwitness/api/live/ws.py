@@ -111,7 +111,10 @@ async def ws(socket: WebSocket) -> None:
     """One connection."""
     home = house.at(socket)
     await socket.accept("earwitness" if "earwitness" in socket.scope.get("subprotocols", ()) else None)
-    await attended(_Door(home, socket).serve(), partial(_refuse, socket))
+    door = _Door(home, socket)
+    await attended(door.serve(), partial(_refuse, socket))
+    if door.guest is not None:
+        await socket.app.state.guests(socket, door.guest)
 
 
 async def _refuse(socket: WebSocket, error: EarwitnessError) -> None:
@@ -133,14 +136,20 @@ class _Door:
     def __init__(self, home: House, socket: WebSocket) -> None:
         self._home, self._socket = home, socket
         self._sending = asyncio.Lock()
+        self.guest: str | None = None
+        """The hello of a client that speaks another protocol: WhisperLive's extension comes here if given no port."""
 
     async def serve(self) -> None:
         """From hello to the end."""
         try:
             async with asyncio.timeout(HELLO_S):
-                given = await self._message()
+                message = await received(self._socket)
         except TimeoutError:
             raise Cancelled("no hello came", remedy='Send {"type": "hello"} at once.') from None
+        if _is_guest(message.get("text")):
+            self.guest = message["text"]
+            return
+        given = _read(message)
         if not isinstance(given, dict):
             raise BadInput("the first message is a hello in JSON", remedy='Send {"type": "hello"} before any sound.')
         hello = parsed(given)
@@ -234,16 +243,28 @@ class _Door:
 
     async def _message(self) -> dict[str, Any] | bytes:
         """The next message. Raises WebSocketDisconnect, and BadInput for text that is no JSON object with a type."""
-        message = await received(self._socket)
-        if (data := message.get("bytes")) is not None:
-            return bytes(data)
-        try:
-            found = json.loads(message["text"])
-        except (ValueError, RecursionError):
-            found = None
-        if not isinstance(found, dict) or "type" not in found:
-            raise BadInput("this message is no JSON object with a type", remedy="Send sound as binary messages.")
-        return found
+        return _read(await received(self._socket))
+
+
+def _read(message: Mapping[str, Any]) -> dict[str, Any] | bytes:
+    if (data := message.get("bytes")) is not None:
+        return bytes(data)
+    found = _json(message["text"])
+    if not isinstance(found, dict) or "type" not in found:
+        raise BadInput("this message is no JSON object with a type", remedy="Send sound as binary messages.")
+    return found
+
+
+def _is_guest(text: str | None) -> bool:
+    found = _json(text or "")
+    return isinstance(found, dict) and "uid" in found and "type" not in found
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _flush_id(given: Mapping[str, Any]) -> str:
