@@ -2,71 +2,24 @@
 
 import asyncio
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
 
-from earwitness import config
 from earwitness.api.live.line import Line
-from earwitness.api.live.sessions import UNFINISHED_S, Sessions
+from earwitness.api.live.sessions import UNFINISHED_S
 from earwitness.errors import Busy, Cancelled, EngineFailed, NotFound
 from earwitness.events import Ended, Event, Noted, Numbered, Settled
 from earwitness.live import desk, journal
 from earwitness.live.journal import Journal
-from earwitness.live.session import Since
 from earwitness.stages.recipe import Recipe
-from support.hosting import Double, run, until, wanted
-
-if TYPE_CHECKING:
-    from earwitness.kit import Kit
+from support.hosting import run, until, wanted
+from support.rooms import Desk, Room, hold, recipe
 
 IDENT = "0123456789abcdef0123456789abcdef"
-
-
-class Desk:
-    """Opens doubles; shut its gate to let an opening wait."""
-
-    def __init__(self) -> None:
-        self.opened = self.closed = 0
-        self.gate = threading.Event()
-        self.gate.set()
-        self.breaks: Exception | None = None
-        self.doubles = list[Double]()
-
-    @contextmanager
-    def __call__(
-        self, recipe: Recipe, kit: "Kit", wake: Callable[[], None], since: Since
-    ) -> Iterator[tuple[None, Double]]:
-        self.gate.wait(20.0)
-        if self.breaks:
-            raise self.breaks
-        self.opened += 1
-        self.doubles.append(Double(since.position))
-        try:
-            yield None, self.doubles[-1]
-        finally:
-            self.closed += 1
-
-
-class Room:
-    """Sessions over doubles, and how each ended."""
-
-    def __init__(self, home: Path, **settings: Any) -> None:
-        machine = type("Machine", (), {"cores": 2})()
-        kit = cast("Kit", type("Kit", (), {"machine": machine})())
-        self.ended = list[str]()
-        self.settings = config.load(home=home, **settings)
-        self.sessions = Sessions(kit, self.settings, count=lambda how, _: self.ended.append(how))
-
-    @property
-    def folders(self) -> list[Path]:
-        return sorted(self.settings.sessions.glob("*"))
 
 
 @pytest.fixture
@@ -74,15 +27,6 @@ def opening(monkeypatch: pytest.MonkeyPatch) -> Desk:
     found = Desk()
     monkeypatch.setattr(desk, "opened", found)
     return found
-
-
-def recipe(_: object) -> Recipe:
-    return Recipe()
-
-
-async def hold(room: Room, about: dict[str, str] | None = None) -> None:
-    async with room.sessions.line(Recipe(), about):
-        await asyncio.sleep(20)
 
 
 @pytest.mark.parametrize("about", [None, {"type": "hello"}])

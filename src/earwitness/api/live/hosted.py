@@ -105,6 +105,11 @@ class Hosted:
         return self._over and not self._let_go
 
     @property
+    def let_go(self) -> bool:
+        """Whether it is left as it is, or will be at once."""
+        return self._let_go
+
+    @property
     def joined(self) -> bool:
         """Whether anybody is connected."""
         return self._line is not None

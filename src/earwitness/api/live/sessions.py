@@ -2,7 +2,7 @@
 
 A session that nobody is connected to waits for its client for a while, then ends as if the client had said so. On
 shutdown every open utterance is finished and told. A session that an earlier process left unfinished is taken up again
-from its journal when its client asks for it.
+from its journal when its client asks for it. Where all places are taken, a session without a client gives up its own.
 """
 
 import asyncio
@@ -35,6 +35,9 @@ MOST_STRAIN = 0.9
 """Share of a model's time that final live text may take; drafts have what is left."""
 
 RETRY_S = 15.0
+SPARED_S = 5.0
+"""So long a session that nobody is connected to keeps its place from newcomers."""
+
 DRAIN_S = 8.0
 """How long a shutdown waits for the text of what was said."""
 
@@ -75,7 +78,7 @@ class Sessions:
         self._open = dict[str, Hosted]()
         self._contexts = dict[str, AbstractContextManager[tuple[Plan, Session]]]()
         self._began, self._why = dict[str, float](), dict[str, str]()
-        self._keeping = set[str]()
+        self._keeping, self._leaving = set[str](), set[str]()
         self._openings = set[asyncio.Task[Hosted]]()
         self._pool: ThreadPoolExecutor | None = None
         self._endings = set[asyncio.Task[None]]()
@@ -97,7 +100,7 @@ class Sessions:
         """Raise Busy where another session could not be followed."""
         if self._draining:
             raise Busy("the server is stopping", retry_after_s=RETRY_S)
-        if len(self) >= self._settings.live_sessions:
+        if self._full and self._left_longest() is None:
             raise Busy(f"all {self._settings.live_sessions} live sessions are taken", retry_after_s=RETRY_S)
         worst = max(self.lags().values(), default=0.0)
         if worst > WORST_LAG_S:
@@ -115,8 +118,8 @@ class Sessions:
 
         Raises Busy, and what `desk.opened` raises.
         """
-        self.admit()
-        line = (await self._seen_through(self._new(recipe, about), kept=False)).join()
+        place = self._place()
+        line = (await self._seen_through(self._new(recipe, about, place), kept=False)).join()
         try:
             yield line
         finally:
@@ -128,7 +131,10 @@ class Sessions:
 
         Raises NotFound for a session that is over or never was, and what `line` raises.
         """
-        hosted, folder = self._open.get(ident), self._settings.sessions / ident
+        folder = self._settings.sessions / ident
+        if ident in self._leaving and (leaving := self._open.get(ident)) is not None and leaving.let_go:
+            await leaving.close()
+        hosted = self._open.get(ident)
         if hosted is None:
             if IDENT.fullmatch(ident) is not None and await asyncio.to_thread(_finished, folder):
                 yield Told(ident, folder)
@@ -205,7 +211,44 @@ class Sessions:
             if not kept:
                 await asyncio.to_thread(journal.remove, self._settings.sessions / hosted.id)
 
-    async def _new(self, recipe: Recipe, about: Mapping[str, Any] | None) -> Hosted:
+    # ── places ──
+    @property
+    def _full(self) -> bool:
+        return len(self) >= self._settings.live_sessions
+
+    def _left_longest(self) -> Hosted | None:
+        """Of the sessions that nobody is connected to, and that have been spared, the one that was left first."""
+        before = time.monotonic() - SPARED_S
+        left = (h for i, h in self._open.items() if i not in self._leaving and not h.joined and h.last_joined <= before)
+        return min(left, key=lambda h: h.last_joined, default=None)
+
+    def _place(self) -> Hosted | None:
+        """Have a newcomer admitted; the session that gives up its place for it, if all are taken. Raises Busy."""
+        self.admit()
+        found = self._left_longest() if self._full else None
+        if found is not None:
+            self._leaving.add(found.id)
+        return found
+
+    async def _given_up(self, place: Hosted | None) -> None:
+        """Let go of a session for another one: what was said is told, and its journal stays for when its client comes.
+
+        Raises Busy where that has come back meanwhile.
+        """
+        if place is None:
+            return
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_S):
+                    await place.flushed("left")
+            if place.joined:
+                raise Busy(f"all {self._settings.live_sessions} live sessions are taken", retry_after_s=RETRY_S)
+            await place.close()
+        finally:
+            self._leaving.discard(place.id)
+
+    async def _new(self, recipe: Recipe, about: Mapping[str, Any] | None, place: Hosted | None) -> Hosted:
+        await self._given_up(place)
         ident = uuid.uuid4().hex
         if about is None:
             return await self._host(ident, recipe, None)
@@ -295,14 +338,17 @@ class Sessions:
             raise Busy("this session is being taken up already", retry_after_s=1.0)
         if not IDENT.fullmatch(ident):
             raise NotFound("there is no such session", remedy="Begin a new one.")
-        self.admit()
+        place = self._place()
         self._keeping.add(ident)
-        return await self._seen_through(self._from_journal(ident, recipe), kept=True)
+        return await self._seen_through(self._from_journal(ident, recipe, place), kept=True)
 
-    async def _from_journal(self, ident: str, recipe: Callable[[Mapping[str, Any]], Recipe]) -> Hosted:
+    async def _from_journal(
+        self, ident: str, recipe: Callable[[Mapping[str, Any]], Recipe], place: Hosted | None
+    ) -> Hosted:
         folder = self._settings.sessions / ident
         written: Journal | None = None
         try:
+            await self._given_up(place)
             if not await asyncio.to_thread(journal.there, folder):
                 raise NotFound("there is no such session", remedy="Begin a new one.")
             wanted = recipe(await asyncio.to_thread(journal.about, folder))
