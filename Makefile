@@ -45,6 +45,7 @@ bench-live: $(VENV)/.bench
 	$(BIN)/python benchmarks/live.py
 	$(BIN)/python benchmarks/live.py --streams 8 --speakers
 	$(BIN)/python benchmarks/live_peers.py
+	-$(BIN)/python benchmarks/live_whisperlive.py
 
 bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/error_rate.py --long 30

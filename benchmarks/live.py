@@ -1,8 +1,9 @@
 """How late and how well live text comes, for 1, 2, 4 … streams at once, each from a client process of its own.
 
-    python benchmarks/live.py [--streams 1 2 4 8 16 32] [--seconds 60] [--speakers] [--find-limit]
+    python benchmarks/live.py [--streams 1 2 4 8 16 32] [--seconds 60] [--speakers] [--find-limit] [--no-drops]
 
-With `--find-limit` further streams are added, four at a time, until one is refused, a word is lost or text is late.
+With `--find-limit` further streams are added, four at a time, until one is refused, a word is lost or text is late;
+with `--no-drops` it ends with an error where any of that happens, for so many streams of so many seconds.
 
 Each client plays its own part of a made conversation to `/ws` at the pace of speech, in pieces of 100 ms. Times are in
 milliseconds, p50/p95/p99 over the utterances of all streams. `first draft` is from where speech begins in the sound, as
@@ -225,6 +226,7 @@ def broken(found: Sequence[Any]) -> str:
     late_ms = float(str(told["endpoint → final"]).split("/")[1]) if told["endpoint → final"] != "-" else 0.0
     reasons = (
         (told["refused"], f"{told['refused']} refused"),
+        (told["lost"], f"{told['lost']} words of the file's text are missing"),
         (told["gaps s"], f"{told['gaps s']:.1f} s were not heard, and told as gaps"),
         (late_ms > MOST_LATE_MS, f"text came {late_ms:.0f} ms after the endpoint (p95)"),
     )
@@ -238,13 +240,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="how long each stream is (60)")
     parser.add_argument("--speakers", action="store_true", help="tell speakers apart too")
     parser.add_argument("--find-limit", action="store_true", help="go on until it breaks, and say how")
+    parser.add_argument("--no-drops", action="store_true", help="end with an error where anything is lost or late")
     parser.add_argument("--client", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.client:
         client(*options.client)
         return
     hello = json.dumps({"type": "hello", "speakers": options.speakers})
-    rows = []
+    rows, failed = [], False
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = common.long_recording(20.0, folder)
@@ -257,11 +260,15 @@ def main() -> None:
             print(dict(zip(COLUMNS, rows[-1], strict=True)), flush=True)
             for told in sorted({m for s in found["streams"] for m in s.failed}):
                 print(f"  told: {told}")
-            if options.find_limit and (why := broken(rows[-1])):
+            if why := broken(rows[-1]):
                 print(f"{count} streams: {why}")
-                break
+                failed = True
+                if options.find_limit:
+                    break
     title = f"Live text, {options.seconds:g} s a stream" + (", speakers told apart" if options.speakers else "")
     common.report("live_with_speakers" if options.speakers else "live", title, COLUMNS, rows)
+    if options.no_drops and failed:
+        sys.exit(1)
 
 
 if __name__ == "__main__":
