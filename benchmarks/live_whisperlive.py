@@ -6,12 +6,12 @@
 Sentences that the small Whisper of the tests understands are played at the pace of speech, with pauses between them, by
 clients of WhisperLive's protocol, each beginning a second after the one before, to one server after the other. The
 pauses are long because that model loses sentences where it is given several at once, and WhisperLive gives it all that
-it has not called completed; with 1.2 s between them the comparison would be one of the model with itself. Both
-have the same CTranslate2 files (int8) and all cores; WhisperLive has one model for all clients. Times are in
-milliseconds, p50/p95 over the sentences of all streams, by where those stand in the sound: `first text` is from where a
-sentence begins to the first message with text there, `end → final` from where it ends to the first that calls it
-completed. `never final` counts sentences that were never called that. WER is of what a client has at the end, the last
-draft included. CPU is in cores, memory in megabytes, both of the server.
+it has not called completed; with 1.2 s between them the comparison would be one of the model with itself. Both have the
+same CTranslate2 files (int8) and all cores, unless OMP_NUM_THREADS says otherwise; WhisperLive has one model for all
+clients. Times are in milliseconds, p50/p95 over the sentences of all streams, by where those stand in the sound: `first
+text` is from where a sentence begins to the first message with text there, `end → final` from where it ends to the
+first that calls it completed. `never final` counts sentences that were never called that. WER is of what a client has
+at the end, the last draft included. CPU is in cores, memory in megabytes, both of the server.
 """
 
 import argparse
@@ -162,7 +162,7 @@ def peer(model: Path) -> Iterator[tuple[int, int]]:
     cores = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
     process = subprocess.Popen(
         [sys.executable, "-c", PEER_SERVER, str(port), str(model)],
-        env=os.environ | {"OMP_NUM_THREADS": cores}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={"OMP_NUM_THREADS": cores, **os.environ}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         for _ in range(600):
