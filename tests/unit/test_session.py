@@ -11,7 +11,7 @@ from earwitness.events import Ended, Failed, Final, Flushed, Gap, Noted, Partial
 from earwitness.hardware.power import BALANCED, PERFORMANCE, POWER_SAVER, Power
 from earwitness.live.captions import Captions
 from earwitness.models.lane import Lane, Seat, Urgency
-from earwitness.stages.guard import Guarding
+from earwitness.stages.guard import Credit, Guarding
 from earwitness.stages.recipe import Captioning, Recipe
 from earwitness.stages.speech import Stretch
 from earwitness.types import Audio, Samples, Segment
@@ -159,7 +159,7 @@ def test_drafts_come_while_somebody_speaks_and_grow_stable(listen: Listen, engin
     told = listen()
     for _ in range(40):
         told.push(np.full(2 * FRAME, 0.9, np.float32))
-        told.woken.wait(1.0)
+        told.woken.wait(0.05)
         told.woken.clear()
         told.told += told.session.step()
     drafts = told.of(Partial)
@@ -188,7 +188,7 @@ def test_drafts_are_rarer_where_power_is_saved(engine: Steady, stack: ExitStack,
     made = Captions(how, Guarding(), ask, single_language=True, slower=lambda: seat.slower, clock=lambda: 0.0)
     for n in range(1, 33):
         audio = Audio(np.zeros(n * 2000, np.float32))
-        made.see(Stretch(audio, (audio.span,), 1.0, 0.5), n / 8, paused=False)
+        made.see(Stretch(audio, (audio.span,), 1.0, 0.5), n / 8, Credit(), paused=False)
     assert len(asked) == looks
 
 
@@ -221,7 +221,7 @@ def test_memory_stays_small_over_hours(listen: Listen) -> None:
     for _ in range(60):
         told.push(*[pattern] * 4)
         while told.session.full:
-            told.woken.wait(1.0)
+            told.woken.wait(0.05)
             told.woken.clear()
             told.told += told.session.step()
     told.end()
