@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from earwitness.archive.database import Database
 from earwitness.archive.likeness import unit
 from earwitness.archive.person import Person, Voice, Voiceprint
+from earwitness.archive.schema.heard import SpeakerRow
 from earwitness.archive.schema.people import MergedRow, PersonRow, VoiceRow
 from earwitness.errors import BadInput, NotFound
 
@@ -106,6 +107,7 @@ class People:
                 raise BadInput(f"{ident} and {into} are one person already", remedy="Give two different people.")
             connection.execute(update(VoiceRow).where(VoiceRow.person_id == gone).values(person_id=kept))
             connection.execute(update(MergedRow).where(MergedRow.person_id == gone).values(person_id=kept))
+            connection.execute(update(SpeakerRow).where(SpeakerRow.person_id == gone).values(person_id=kept))
             connection.execute(delete(PersonRow).where(PersonRow.id == gone))
             connection.execute(insert(MergedRow).values(id=gone, person_id=kept))
             return _person(connection, kept)

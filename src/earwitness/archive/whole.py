@@ -5,6 +5,7 @@ from pathlib import Path
 
 from earwitness.archive.database import Database
 from earwitness.archive.people import People
+from earwitness.archive.recordings import Recordings
 from earwitness.archive.seal import Seal
 from earwitness.archive.writer import Writer
 
@@ -19,6 +20,7 @@ class Archive:
         self.writer = Writer(self.database, woken)
         self.seal = Seal(folder / "secrets.key")
         self.people = People(self.database)
+        self.recordings = Recordings(self.database, self.writer, folder)
 
     def close(self) -> None:
         """Write what waits, and let go."""
