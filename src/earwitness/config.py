@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     """Seconds for which a live session waits for a client that vanished."""
     live_longest_h: Annotated[float, Field(gt=0)] = 25.0
     """Hours after which a live session is ended."""
+    keep_live: bool = False
+    """Store live sessions in the archive, unless a client says otherwise."""
+    keep_audio: bool = False
+    """Store the sound of those that are stored, unless a client says otherwise."""
     wyoming_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """Port for voice assistants that speak Wyoming, such as Home Assistant, which has 10300; none without it."""
     wyoming_open: bool = False

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from earwitness import events
-from earwitness.api.live.sessions import lost
+from earwitness.api.live.journals import lost
 from earwitness.errors import BadInput, Busy, StorageFailed
 from earwitness.events import Ended, Event, Final, Gap, Numbered, Partial, Revised, Settled
 from earwitness.live import journal

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from earwitness.api.live.journals import UNFINISHED_S, sweep
 from earwitness.api.live.line import Line
-from earwitness.api.live.sessions import UNFINISHED_S
 from earwitness.errors import Busy, Cancelled, EngineFailed, NotFound
 from earwitness.events import Ended, Event, Noted, Numbered, Settled
 from earwitness.live import desk, journal
@@ -238,19 +238,19 @@ def test_what_nobody_will_ask_for_is_swept_and_nothing_else(opening: Desk, tmp_p
     (root / "mine").mkdir()
     os.utime(root / "mine", (older, older))
     (root / f"{7:032x}").touch()
-    room.sessions._sweep()
+    sweep(room.settings, room.sessions.held())
     assert [p for p in (*gone, torn) if p.exists()] == []
     assert all(p.exists() for p in (*stay, root / "mine"))
     held[-1].close()
-    room.sessions._sweep()
+    sweep(room.settings, room.sessions.held())
     assert not stay[-1].exists()
 
 
 def test_nothing_to_sweep(opening: Desk, tmp_path: Path) -> None:
-    Room(tmp_path).sessions._sweep()
+    sweep(Room(tmp_path).settings, ())
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "sessions").touch()
-    Room(tmp_path / "other").sessions._sweep()
+    sweep(Room(tmp_path / "other").settings, ())
 
 
 def test_where_nothing_can_be_kept_a_session_says_so_and_leaves_nothing(opening: Desk, tmp_path: Path) -> None:

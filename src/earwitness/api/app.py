@@ -21,6 +21,7 @@ from earwitness.api.house import House
 from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
+from earwitness.api.live.storeroom import recover
 from earwitness.api.loads import Loads
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
@@ -43,6 +44,7 @@ OpenAI's, but for Deepgram's `/v1/listen`; `/inference` is whisper.cpp's. Where 
 def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     """The application. It owns the kit, made here unless one is given, and closes it when the server stops."""
     kit, metrics = kit or Kit(settings, warm=True), telemetry.Metrics()
+    archive = Archive(settings.archive, settings.kept)
     house = House(
         settings=settings,
         kit=kit,
@@ -51,8 +53,8 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         log=telemetry.logger(settings.log_level, settings.log_format),
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
-        archive=Archive(settings.archive, settings.kept),
-        sessions=Sessions(kit, settings, count=metrics.session_ended),
+        archive=archive,
+        sessions=Sessions(kit, settings, archive=archive, count=metrics.session_ended),
     )
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
@@ -106,6 +108,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await in_thread(lambda: _clear(house))
     tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure)]
     tasks.append(asyncio.create_task(house.sessions.look()))
+    tasks.append(asyncio.create_task(recover(house.sessions, house.log)))
     if house.uses.notice:
         house.log.warning("begun anew", why=house.uses.notice)
     house.log.info("started", version=__version__, cores=house.kit.machine.cores, home=str(house.settings.home))

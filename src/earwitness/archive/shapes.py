@@ -78,6 +78,7 @@ def speaker_row(speaker: Speaker, model: str | None, person: str | None) -> dict
         "confidence": speaker.confidence,
         "voice": voice,
         "model": model if voice else None,
+        "by_person": False,
     }
 
 

@@ -67,6 +67,10 @@ class Captioning:
     """A smaller model for final text that would come late; it is loaded with the session, and its text is marked."""
     most_lag_s: float = 10.0
     """Text that would come later than this after its utterance is given up, and marked as a gap."""
+    keep: bool | None = None
+    """Whether the session is stored in the archive; None leaves it to the installation."""
+    keep_audio: bool | None = None
+    """Whether its sound is stored with it, likewise."""
 
     def __post_init__(self) -> None:
         if not 0.1 <= self.endpoint_s <= 10.0:

@@ -15,8 +15,10 @@ from pydantic import BaseModel
 
 from earwitness.api import house
 from earwitness.api.live.hearing import taking
+from earwitness.api.live.journals import Told
 from earwitness.api.live.line import Line
-from earwitness.api.live.sessions import Sessions, Told
+from earwitness.api.live.sessions import Sessions
+from earwitness.api.live.storeroom import owner_of
 from earwitness.api.live.ws import Hello, parsed, recipe_of
 from earwitness.api.schemas import PlainError
 from earwitness.api.wishes import Form
@@ -43,7 +45,7 @@ FIELDS = [
         ("end", "true: no more sound comes; wait for everything."),
         *((name, f"As in the hello of the socket; {name} of a new session.") for name in (
             "model", "language", "task", "prompt", "encoding", "rate", "channels", "channel", "words", "speakers",
-            "endpoint", "drafts", "relief", "language_gate",
+            "endpoint", "drafts", "relief", "language_gate", "keep", "keep_audio", "title",
         )),
     )
 ]  # fmt: skip
@@ -71,7 +73,7 @@ async def process_chunk(request: Request) -> ChunkAnswer:
     step, hello = wishes(request.query_params)
     data = await _body(request)
     async with AsyncExitStack() as held:
-        line = await _line(held, house.of(request).sessions, hello)
+        line = await _line(held, house.of(request).sessions, hello, owner_of(request))
         if isinstance(line, Told):
             events = [e async for e in line.events(hello.after)]
             return _answer(line.id, timebase.seconds(0), events, over=True)
@@ -96,12 +98,12 @@ def wishes(given: Mapping[str, str]) -> tuple[Step, Hello]:
     return step, parsed({"type": "hello", **fields})
 
 
-async def _line(held: AsyncExitStack, sessions: Sessions, hello: Hello) -> Line | Told:
+async def _line(held: AsyncExitStack, sessions: Sessions, hello: Hello, owner: str | None) -> Line | Told:
     if hello.session is not None:
         return await held.enter_async_context(sessions.again(hello.session, recipe_of))
     about = hello.model_dump(mode="json", exclude={"session", "after", "position"}, exclude_defaults=True)
     about["type"] = "hello"
-    return await held.enter_async_context(sessions.line(recipe_of(about), about))
+    return await held.enter_async_context(sessions.line(recipe_of(about), about, owner=owner, title=hello.title))
 
 
 async def _body(request: Request) -> bytes:

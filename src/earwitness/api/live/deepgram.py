@@ -28,6 +28,7 @@ from earwitness.api.live.conversation import SLOWEST_S, attended, reason, receiv
 from earwitness.api.live.deepgram_told import Told
 from earwitness.api.live.hearing import Taking, taking
 from earwitness.api.live.line import Line
+from earwitness.api.live.storeroom import owner_of
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError
 from earwitness.types import Json
@@ -53,7 +54,8 @@ async def _serve(home: House, socket: WebSocket) -> None:
     asked = live({name: query.getlist(name) for name in query}, home.kit.catalog)
     await home.can(asked.recipe.model)
     async with AsyncExitStack() as held:
-        lines = [await held.enter_async_context(home.sessions.line(asked.recipe)) for _ in range(asked.heard)]
+        begin = partial(home.sessions.line, asked.recipe, owner=owner_of(socket))
+        lines = [await held.enter_async_context(begin()) for _ in range(asked.heard)]
         await _Door(home, socket, asked, lines).serve()
 
 

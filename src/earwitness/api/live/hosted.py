@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from earwitness.api.live.keeping import Keeping
+from earwitness.api.live.keeping import Keeping, Store
 from earwitness.api.live.line import Line
 from earwitness.audio import timebase
 from earwitness.errors import Cancelled, EarwitnessError, EngineFailed
@@ -67,6 +67,7 @@ class Hosted:
         pool: Executor,
         *,
         written: Journal | None = None,
+        stored: Store | None = None,
         told: int = 0,
         first: Sequence[Event] = (),
         closed: Callable[["Hosted"], None] = lambda _: None,
@@ -82,7 +83,7 @@ class Hosted:
         """What a door keeps with the session that meets its client anew with each piece of sound."""
         self.last_heard = self.last_joined = time.monotonic()
         self._pool, self._closed = pool, closed
-        self._keeping = Keeping(written, session.received, told)
+        self._keeping = Keeping(written, session.received, told, stored)
         self._loop = asyncio.get_running_loop()
         self._inbox, self._waiting = list[_Item](), 0
         self._kept, self._forgotten = list[Numbered](), told

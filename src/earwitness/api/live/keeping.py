@@ -7,6 +7,7 @@ acknowledged before its text is. Called from one thread at a time. Knows no conn
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from earwitness.errors import StorageFailed
 from earwitness.events import Event, Noted, Numbered, Partial
@@ -14,11 +15,25 @@ from earwitness.live.journal import Journal
 from earwitness.types import Notice, Samples
 
 
+class Store(Protocol):
+    """Where a session is stored for good. None of this raises: what goes wrong is told once."""
+
+    def heard(self, samples: Samples, position: int) -> None:
+        """Some sound comes, that begins at a position."""
+
+    def tell(self, events: Sequence[Numbered]) -> Notice | None:
+        """Keep some events; what is to be told of that."""
+
+    def close(self, *, later: bool) -> None:
+        """The session is let go of; `later` it may be taken up again. Does not wait."""
+
+
 class Keeping:
     """Of one session. Without a journal it only counts."""
 
-    def __init__(self, written: Journal | None, position: int, told: int) -> None:
+    def __init__(self, written: Journal | None, position: int, told: int, stored: Store | None = None) -> None:
         """`position` is that of the next sample, `told` the number of the last event of an earlier process."""
+        self._stored = stored
         self.seq = told
         """Number of the last event."""
         self.acknowledged = position
@@ -40,6 +55,8 @@ class Keeping:
 
     def hear(self, samples: Samples, position: int) -> list[Event]:
         """Keep some sound that begins at a position; what is to be told of that."""
+        if self._stored is not None:
+            self._stored.heard(samples, position)
         self._received, failed = position + len(samples), self._sound_fails or self._told_fails
         if self._written is not None:
             try:
@@ -54,6 +71,12 @@ class Keeping:
 
     def tell(self, told: Sequence[Event], needed: int) -> list[Numbered]:
         """Number some events and keep them; `needed` is the position from which on sound may still become text."""
+        found = self._written_down(told, needed)
+        if self._stored is not None and (said := self._stored.tell(found)) is not None:
+            found += self._written_down([Noted(said)], needed)
+        return found
+
+    def _written_down(self, told: Sequence[Event], needed: int) -> list[Numbered]:
         found, failed = self._numbered(told), self._sound_fails or self._told_fails
         if self._written is None:
             return found
@@ -75,6 +98,8 @@ class Keeping:
 
     def close(self) -> None:
         """Close the journal; it stays."""
+        if self._stored is not None:
+            self._stored.close(later=self._written is not None)
         if self._written is not None:
             self._written.close()
 

@@ -27,6 +27,7 @@ from earwitness.api.live.hearing import Taking, taking
 from earwitness.api.live.line import Line
 from earwitness.api.live.realtime_items import Body, Items, error_of
 from earwitness.api.live.realtime_session import Terms, Wanted, agreed, asked_for, shown, updated
+from earwitness.api.live.storeroom import owner_of
 from earwitness.api.passes import PREFIX, REALTIME
 from earwitness.errors import (
     BadInput,
@@ -210,7 +211,9 @@ class _Door:
             await self._finish()
         if self._live is None:
             async with AsyncExitStack() as held:
-                line = await held.enter_async_context(self._home.sessions.line(self._terms.recipe))
+                line = await held.enter_async_context(
+                    self._home.sessions.line(self._terms.recipe, owner=owner_of(self._socket))
+                )
                 taker = self._taking(line)
                 self._items.begin(self._sent_s)
                 self._live = _Live(line, held.pop_all(), taker, asyncio.create_task(self._tell(line, self._sent_s)))

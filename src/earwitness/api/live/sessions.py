@@ -6,21 +6,22 @@ from its journal when its client asks for it. Where all places are taken, a sess
 """
 
 import asyncio
-import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
+from earwitness.api.live import journals
 from earwitness.api.live.hosted import Hosted
+from earwitness.api.live.journals import IDENT, Told
 from earwitness.api.live.line import Line
-from earwitness.audio import timebase
+from earwitness.api.live.storeroom import STORED, Storeroom, recipe_of
+from earwitness.archive.whole import Archive
 from earwitness.config import Settings
 from earwitness.errors import Busy, EarwitnessError, NotFound, StorageFailed
-from earwitness.events import Event, Gap, Noted, Numbered
+from earwitness.events import Event, Noted
 from earwitness.kit import Kit
 from earwitness.live import desk, journal
 from earwitness.live.journal import Journal
@@ -44,41 +45,33 @@ DRAIN_S = 8.0
 GOODBYE_S = 2.0
 LOOK_EACH_S = 1.0
 SWEEP_EACH_S = 60.0
-UNFINISHED_S = 86_400.0
-"""How long the journal of a session stays that nobody took up."""
-
 WHY_OVER = {
     "too_long": "the session has lasted as long as one may, and ends here",
     "left": "nobody was connected for too long, and the session ends here",
     "idle": "nothing was sent for too long, and the session ends here",
 }
 
-IDENT = re.compile(r"[0-9a-f]{32}")
-
-
-class Told:
-    """A session that is over, for a client that missed its end."""
-
-    def __init__(self, ident: str, folder: Path) -> None:
-        self.id, self._folder = ident, folder
-
-    async def events(self, after: int = 0) -> AsyncIterator[Numbered]:
-        """See `Line.events`."""
-        for event in await asyncio.to_thread(lambda: list(journal.read(self._folder))):
-            if event.seq > after:
-                yield event
+GONE = Notice("left", "the client went away, and the session ends here")
 
 
 class Sessions:
     """The sessions, by id. Everything but `lags` happens on the event loop."""
 
-    def __init__(self, kit: Kit, settings: Settings, *, count: Callable[[str, float], None] = lambda *_: None) -> None:
+    def __init__(
+        self,
+        kit: Kit,
+        settings: Settings,
+        *,
+        archive: Archive | None = None,
+        count: Callable[[str, float], None] = lambda *_: None,
+    ) -> None:
         """`count` is told of each session that ended: how (see docs/operations.md), after how long."""
+        self.store = Storeroom(archive, settings)
         self._kit, self._settings, self._count = kit, settings, count
         self._open = dict[str, Hosted]()
         self._contexts = dict[str, AbstractContextManager[tuple[Plan, Session]]]()
         self._began, self._why = dict[str, float](), dict[str, str]()
-        self._keeping, self._leaving = set[str](), set[str]()
+        self._keeping, self._alone, self._leaving = set[str](), set[str](), set[str]()
         self._openings = set[asyncio.Task[Hosted]]()
         self._pool: ThreadPoolExecutor | None = None
         self._endings = set[asyncio.Task[None]]()
@@ -91,6 +84,10 @@ class Sessions:
     def draining(self) -> bool:
         """Whether the server is about to stop."""
         return self._draining
+
+    def held(self) -> frozenset[str]:
+        """Sessions that are here, or about to be."""
+        return frozenset((*self._open, *self._keeping))
 
     def lags(self) -> dict[str, float]:
         """Seconds that the oldest utterance without text waits, by session."""
@@ -110,16 +107,20 @@ class Sessions:
             raise Busy(f"{len(held)} live sessions are as many as this machine can follow", retry_after_s=RETRY_S)
 
     @asynccontextmanager
-    async def line(self, recipe: Recipe, about: Mapping[str, Any] | None = None) -> AsyncIterator[Line]:
+    async def line(
+        self, recipe: Recipe, about: Mapping[str, Any] | None = None, *, owner: str | None = None, title: str = ""
+    ) -> AsyncIterator[Line]:
         """A new session and the connection to it.
 
         With `about`, from which its recipe can be made again, it is kept: another connection may go on with it after
-        this one, and another process after this one. Without, it ends with the connection.
+        this one, and another process after this one. Without, it ends with the connection. Where it is stored in the
+        archive, that is as a recording of its `owner`, and what was heard becomes text whatever happens.
 
         Raises Busy, and what `desk.opened` raises.
         """
         place = self._place()
-        line = (await self._seen_through(self._new(recipe, about, place), kept=False)).join()
+        begun = self._new(recipe, about, place, owner, title)
+        line = (await self._seen_through(begun, kept=False)).join()
         try:
             yield line
         finally:
@@ -136,7 +137,7 @@ class Sessions:
             await leaving.close()
         hosted = self._open.get(ident)
         if hosted is None:
-            if IDENT.fullmatch(ident) is not None and await asyncio.to_thread(_finished, folder):
+            if IDENT.fullmatch(ident) is not None and await asyncio.to_thread(journals.finished, folder):
                 yield Told(ident, folder)
                 return
             hosted = self._open.get(ident)  # it may have been taken up meanwhile
@@ -155,7 +156,7 @@ class Sessions:
             now = time.monotonic()
             if now - swept >= SWEEP_EACH_S:
                 swept = now
-                await asyncio.to_thread(self._sweep)
+                await asyncio.to_thread(journals.sweep, self._settings, self.held())
             await asyncio.sleep(LOOK_EACH_S)
             for ident, hosted in tuple(self._open.items()):
                 if not hosted.ending and (why := self._why_over(hosted, now)):
@@ -247,17 +248,24 @@ class Sessions:
         finally:
             self._leaving.discard(place.id)
 
-    async def _new(self, recipe: Recipe, about: Mapping[str, Any] | None, place: Hosted | None) -> Hosted:
+    async def _new(
+        self, recipe: Recipe, about: Mapping[str, Any] | None, place: Hosted | None, owner: str | None, title: str
+    ) -> Hosted:
         await self._given_up(place)
         ident = uuid.uuid4().hex
-        if about is None:
+        stored = self.store.about(recipe, owner, title, alone=about is None)
+        if about is None and stored is None:
             return await self._host(ident, recipe, None)
         self._keeping.add(ident)
-        written, first = await asyncio.to_thread(self._begun, ident, about)
+        if about is None:
+            self._alone.add(ident)
+        whole = {**(about or {}), **({STORED: stored} if stored else {})}
+        written, first = await asyncio.to_thread(self._begun, ident, whole)
         try:
-            return await self._host(ident, recipe, written, first=first)
+            return await self._host(ident, recipe, written, first=first, stored=stored)
         except BaseException:
             self._keeping.discard(ident)
+            self._alone.discard(ident)
             await asyncio.to_thread(journal.remove, self._settings.sessions / ident)
             raise
 
@@ -270,6 +278,7 @@ class Sessions:
         told: int = 0,
         first: tuple[Event, ...] = (),
         pieces: Sequence[tuple[int, Samples]] = (),
+        stored: Mapping[str, Any] | None = None,
     ) -> Hosted:
         pool = self._pool = self._pool or ThreadPoolExecutor(
             max(4, self._kit.machine.cores), thread_name_prefix="session"
@@ -287,7 +296,11 @@ class Sessions:
             if written is not None:
                 written.close()
             raise
-        hosted = Hosted(ident, session, pool, written=written, told=told, first=first, closed=self._closed)
+        store, said = await asyncio.to_thread(self.store.begun, ident, stored, recipe, plan)
+        first = (*first, *said)
+        hosted = Hosted(
+            ident, session, pool, written=written, stored=store, told=told, first=first, closed=self._closed
+        )
         hosted.plan = plan
         hosted.replay(pieces)
         holder.append(hosted)
@@ -297,8 +310,12 @@ class Sessions:
     def _left(self, line: Line) -> None:
         line.leave()
         hosted = line.hosted
-        if hosted.id not in self._keeping and not hosted.joined:
+        if hosted.joined:
+            return
+        if hosted.id not in self._keeping:
             self._spawn(hosted.close())
+        elif hosted.id in self._alone and not hosted.ending:
+            hosted.end(GONE)
 
     def _why_over(self, hosted: Hosted, now: float) -> str:
         settings = self._settings
@@ -316,6 +333,7 @@ class Sessions:
             why = "failed" if hosted.ended else "stopped" if self._draining else "left"
         self._count(why or "ended", time.monotonic() - self._began.pop(hosted.id))
         self._keeping.discard(hosted.id)
+        self._alone.discard(hosted.id)
         self._spawn(asyncio.to_thread(context.__exit__, None, None, None))
 
     def _spawn(self, wanted: Any) -> None:
@@ -331,6 +349,18 @@ class Sessions:
             journal.remove(self._settings.sessions / ident)
             told = f"the session is not kept, and ends with this connection's server: {error.message}"
             return None, (Noted(Notice("not_kept", told)),)
+
+    async def take_up(self, ident: str) -> None:
+        """Go on with a stored session that an earlier process left, whether its client comes back or not.
+
+        Raises NotFound, Busy, and what opening it raises.
+        """
+        if ident not in self._open:
+            if self._full:
+                raise Busy("all live sessions are taken", retry_after_s=RETRY_S)
+            hosted = await self._taken_up(ident, lambda about: recipe_of(about[STORED]))
+            if ident in self._alone:
+                hosted.end(GONE)
 
     async def _taken_up(self, ident: str, recipe: Callable[[Mapping[str, Any]], Recipe]) -> Hosted:
         """A session that an earlier process left. It hears what was not told from the journal first."""
@@ -351,37 +381,18 @@ class Sessions:
             await self._given_up(place)
             if not await asyncio.to_thread(journal.there, folder):
                 raise NotFound("there is no such session", remedy="Begin a new one.")
-            wanted = recipe(await asyncio.to_thread(journal.about, folder))
+            about = await asyncio.to_thread(journal.about, folder)
+            wanted, stored = recipe(about), about.get(STORED)
+            if stored and stored["alone"]:
+                self._alone.add(ident)
             written = await asyncio.to_thread(Journal, folder)  # nobody else writes it from here on
             since, told = await asyncio.to_thread(journal.reached, folder)
             pieces = await asyncio.to_thread(lambda: list(journal.sound(folder, since.position)))
-            holes = tuple(lost(pieces, since.position))
-            return await self._host(ident, wanted, written, since, told, holes, pieces)
+            holes = tuple(journals.lost(pieces, since.position))
+            return await self._host(ident, wanted, written, since, told, holes, pieces, stored)
         except BaseException:
             self._keeping.discard(ident)
+            self._alone.discard(ident)
             if written is not None:
                 written.close()
             raise
-
-    def _sweep(self) -> None:
-        """Throw away the journals that nobody will ask for."""
-        with suppress(OSError):
-            for folder in self._settings.sessions.iterdir():
-                if IDENT.fullmatch(folder.name) and folder.name not in self._keeping:
-                    with suppress(OSError, EarwitnessError):
-                        age_s = time.time() - journal.touched(folder)
-                        kept_s = self._settings.live_keep_s
-                        if age_s > UNFINISHED_S or (age_s > kept_s and journal.finished(folder)):
-                            journal.remove(folder)
-
-
-def lost(pieces: Sequence[tuple[int, Samples]], position: int) -> Iterator[Gap]:
-    """What is missing of the sound from a position on, between the pieces that are kept."""
-    for start, samples in pieces:
-        if start > position:
-            yield Gap(timebase.seconds(position), timebase.seconds(start), "lost")
-        position = max(position, start + len(samples))
-
-
-def _finished(folder: Path) -> bool:
-    return journal.there(folder) and journal.finished(folder)

@@ -23,6 +23,7 @@ from earwitness.api.house import House
 from earwitness.api.live.conversation import SLOWEST_S, attended, first_of, reason, received
 from earwitness.api.live.hearing import Taking, taking
 from earwitness.api.live.line import Line
+from earwitness.api.live.storeroom import owner_of
 from earwitness.errors import BadInput, Busy, EarwitnessError, UnknownModel
 from earwitness.events import Event, Failed, Final, Gap, Named, Noted, Partial, Revised, Settled
 from earwitness.parts import Crowd
@@ -242,7 +243,7 @@ class _Door:
         if names := without_effect(options):
             self._warnings.append(f"without effect here: {', '.join(names)[:500]}")
         can = await self._home.can(model)
-        async with self._home.sessions.line(recipe_of(options, model)) as line:
+        async with self._home.sessions.line(recipe_of(options, model), owner=owner_of(self._socket)) as line:
             taker = taking(line, ENCODINGS[options.audio_format], 16_000, 1)
             await self._send(message="SERVER_READY", backend=BACKEND)
             self._language_wanted = not options.language

@@ -19,8 +19,9 @@ from earwitness.api.errors import sentence
 from earwitness.api.house import House
 from earwitness.api.live.conversation import SLOWEST_S, attended, first_of, reason, received
 from earwitness.api.live.hearing import Taking, taking, wire
+from earwitness.api.live.journals import Told
 from earwitness.api.live.line import Line
-from earwitness.api.live.sessions import Told
+from earwitness.api.live.storeroom import STORED, owner_of
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError
 from earwitness.live import told
@@ -67,6 +68,12 @@ class Hello(BaseModel):
     endpoint: float = Field(0.5, ge=0.1, le=10)
     drafts: bool = True
     language_gate: bool = True
+    keep: bool | None = None
+    """Whether the session is stored in the archive; without it, as the installation has it."""
+    keep_audio: bool | None = None
+    """Whether its sound is stored too, likewise."""
+    title: str = Field("", max_length=300)
+    """What the recording in the archive is called."""
     session: str | None = None
     """A session to go on with."""
     after: int = Field(0, ge=0)
@@ -77,7 +84,7 @@ class Hello(BaseModel):
 
 def recipe_of(about: Mapping[str, Any]) -> Recipe:
     """The recipe of a session that was begun with such a hello. Raises BadInput."""
-    hello = parsed(about)
+    hello = parsed({k: v for k, v in about.items() if k != STORED})
     return Recipe(
         model=hello.model,
         ask=Ask(
@@ -88,7 +95,14 @@ def recipe_of(about: Mapping[str, Any]) -> Recipe:
             word_times=hello.words,
         ),
         aligner="auto" if hello.words else None,
-        captioning=Captioning(hello.endpoint, hello.drafts, watch=hello.watch, relief=hello.relief),
+        captioning=Captioning(
+            hello.endpoint,
+            hello.drafts,
+            watch=hello.watch,
+            relief=hello.relief,
+            keep=hello.keep,
+            keep_audio=hello.keep_audio,
+        ),
         diarizing=Diarizing() if hello.speakers else None,
         guarding=Guarding(language_gate=hello.language_gate),
     )
@@ -167,7 +181,7 @@ class _Door:
         sessions = self._home.sessions
         if hello.session is None:
             about = {k: v for k, v in given.items() if k not in {"after", "position"}}
-            return sessions.line(recipe_of(about), about)
+            return sessions.line(recipe_of(about), about, owner=owner_of(self._socket), title=hello.title)
         return sessions.again(hello.session, recipe_of)
 
     async def _welcome(self, ident: str, hello: Hello, line: Line | None) -> None:

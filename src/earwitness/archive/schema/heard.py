@@ -37,6 +37,7 @@ class RecordingRow(Tables):
         Index("ix_recordings_began_s_id", "began_s", "id"),
         Index("ix_recordings_owner_id_began_s", "owner_id", "began_s"),
         Index("ix_recordings_sha256", "sha256"),
+        Index("ix_recordings_state", "state"),
     )
 
     id: Mapped[str] = mapped_column(Ident, primary_key=True)
@@ -50,6 +51,8 @@ class RecordingRow(Tables):
     source_id: Mapped[str | None] = mapped_column(ForeignKey("sources.id", ondelete="SET NULL"), index=True)
     session: Mapped[str | None] = mapped_column(String(64), unique=True)
     """Id of the live session."""
+    told: Mapped[int | None] = mapped_column(Integer)
+    """Number of the last event of the live session that is kept here."""
     sha256: Mapped[str | None] = mapped_column(String(64))
     began_s: Mapped[float] = mapped_column(Double)
     """When its first sample was heard; for a file, when it came."""
@@ -148,6 +151,8 @@ class SpeakerRow(Tables):
     """float32, little-endian, of length one."""
     model: Mapped[str | None] = mapped_column(String(200))
     """What the voice was embedded with."""
+    by_person: Mapped[bool] = mapped_column(Boolean)
+    """Whether a person has said who it is: no machine does after that."""
 
 
 class RevisionRow(Tables):

@@ -144,6 +144,7 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.String(length=32), nullable=True),
         sa.Column("source_id", sa.String(length=32), nullable=True),
         sa.Column("session", sa.String(length=64), nullable=True),
+        sa.Column("told", sa.Integer(), nullable=True),
         sa.Column("sha256", sa.String(length=64), nullable=True),
         sa.Column("began_s", sa.Double(), nullable=False),
         sa.Column("duration_s", sa.Double(), nullable=False),
@@ -160,6 +161,7 @@ def upgrade() -> None:
     op.create_index("ix_recordings_owner_id_began_s", "recordings", ["owner_id", "began_s"], unique=False)
     op.create_index("ix_recordings_sha256", "recordings", ["sha256"], unique=False)
     op.create_index("ix_recordings_source_id", "recordings", ["source_id"], unique=False)
+    op.create_index("ix_recordings_state", "recordings", ["state"], unique=False)
     op.create_table(
         "rules",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -291,6 +293,7 @@ def upgrade() -> None:
         sa.Column("confidence", sa.Double(), nullable=True),
         sa.Column("voice", sa.LargeBinary(), nullable=True),
         sa.Column("model", sa.String(length=200), nullable=True),
+        sa.Column("by_person", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["people.id"], name="fk_speakers_person_id", ondelete="SET NULL"),
         sa.ForeignKeyConstraint(
             ["recording_id"], ["recordings.id"], name="fk_speakers_recording_id", ondelete="CASCADE"
@@ -385,6 +388,7 @@ def downgrade() -> None:
     op.drop_table("files")
     op.drop_index("ix_rules_source_id", table_name="rules")
     op.drop_table("rules")
+    op.drop_index("ix_recordings_state", table_name="recordings")
     op.drop_index("ix_recordings_source_id", table_name="recordings")
     op.drop_index("ix_recordings_sha256", table_name="recordings")
     op.drop_index("ix_recordings_owner_id_began_s", table_name="recordings")

@@ -1,0 +1,57 @@
+"""The journals of live sessions that nobody holds: one that is over, what is missing, what is too old."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from earwitness.audio import timebase
+from earwitness.config import Settings
+from earwitness.errors import EarwitnessError
+from earwitness.events import Gap, Numbered
+from earwitness.live import journal
+from earwitness.types import Samples
+
+UNFINISHED_S = 86_400.0
+"""How long the journal of a session stays that nobody took up."""
+
+IDENT = re.compile(r"[0-9a-f]{32}")
+
+
+class Told:
+    """A session that is over, for a client that missed its end."""
+
+    def __init__(self, ident: str, folder: Path) -> None:
+        self.id, self._folder = ident, folder
+
+    async def events(self, after: int = 0) -> AsyncIterator[Numbered]:
+        """See `Line.events`."""
+        for event in await asyncio.to_thread(lambda: list(journal.read(self._folder))):
+            if event.seq > after:
+                yield event
+
+
+def sweep(settings: Settings, held: Collection[str]) -> None:
+    """Throw away the journals that nobody will ask for; those of sessions that are `held` stay."""
+    with suppress(OSError):
+        for folder in settings.sessions.iterdir():
+            if IDENT.fullmatch(folder.name) and folder.name not in held:
+                with suppress(OSError, EarwitnessError):
+                    age_s = time.time() - journal.touched(folder)
+                    if age_s > UNFINISHED_S or (age_s > settings.live_keep_s and journal.finished(folder)):
+                        journal.remove(folder)
+
+
+def lost(pieces: Sequence[tuple[int, Samples]], position: int) -> Iterator[Gap]:
+    """What is missing of the sound from a position on, between the pieces that are kept."""
+    for start, samples in pieces:
+        if start > position:
+            yield Gap(timebase.seconds(position), timebase.seconds(start), "lost")
+        position = max(position, start + len(samples))
+
+
+def finished(folder: Path) -> bool:
+    """Whether a journal is there, and tells the end."""
+    return journal.there(folder) and journal.finished(folder)

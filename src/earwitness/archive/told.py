@@ -1,0 +1,152 @@
+"""What an event of a live session changes in the database, each as a function of the connection."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from earwitness.archive.happened import happened
+from earwitness.archive.recordings import known
+from earwitness.archive.schema.heard import FileRow, RecordingRow, RevisionRow, SegmentRow, SpeakerRow, TakeRow
+from earwitness.archive.shapes import LONGEST_NAME, clean
+from earwitness.types import Json, Speaker
+
+MACHINE = "machine"
+"""Who changes what no person changes."""
+
+
+def opened(ident: str, row: Mapping[str, Any], take: tuple[float, float], connection: Connection) -> None:
+    """A session is heard for the first time."""
+    if connection.execute(select(RecordingRow.id).where(RecordingRow.id == ident)).scalar():
+        return  # a database that was lost while it kept this has kept it
+    connection.execute(insert(RecordingRow).values(id=ident, **row))
+    _take(connection, ident, take)
+    happened(connection, "recordings", "opened", {"id": ident, "session": row["session"]}, recording=ident)
+
+
+def final(ident: str, row: Mapping[str, Any], seq: int, connection: Connection) -> None:
+    """A segment. One of that number that is there already came from a process whose journal was lost."""
+    number = {"number": row["number"], "end_s": row["end_s"]}
+    there = _numbered(connection, ident, row["number"])
+    if there is None:
+        made = connection.execute(
+            insert(SegmentRow).values(recording_id=ident, revision=0, by_person=False, **row)
+        ).inserted_primary_key
+        assert made is not None
+        happened(connection, "segments", "made", {"id": made[0], "recording": ident, **number}, recording=ident)
+    else:
+        changed(connection, there, row, "again", MACHINE)
+    _speaks(connection, ident, row["speaker"])
+    longer = func.coalesce(RecordingRow.language, row["language"])
+    _touch(connection, ident, told=seq, language=longer)
+    asked = update(RecordingRow).where(RecordingRow.id == ident, RecordingRow.duration_s < row["end_s"])
+    connection.execute(asked.values(duration_s=row["end_s"]))
+
+
+def revised(ident: str, number: int, what: str, row: Mapping[str, Any], seq: int, connection: Connection) -> None:
+    """Something was learned about a segment. One that a person has changed, or joined to another, stays as it is."""
+    there = _numbered(connection, ident, number)
+    if there is not None:
+        changed(connection, there, {k: v for k, v in row.items() if k not in {"text", "tokens"}}, what, MACHINE)
+    _speaks(connection, ident, row["speaker"])
+    _touch(connection, ident, told=seq)
+
+
+def named(ident: str, speaker: Speaker, connection: Connection) -> None:
+    """Who a speaker is. What a person has said of that stays."""
+    _speaks(connection, ident, speaker.id)
+    person = known(connection, speaker.person)
+    name = None if person or not speaker.name else clean(speaker.name)[:LONGEST_NAME]
+    asked = update(SpeakerRow).where(
+        SpeakerRow.recording_id == ident, SpeakerRow.label == speaker.id, SpeakerRow.by_person.is_(False)
+    )
+    if connection.execute(asked.values(person_id=person, name=name)).rowcount:
+        happened(connection, "recordings", "named", {"id": ident, "speaker": speaker.id}, recording=ident)
+
+
+def piece(row: Mapping[str, Any], connection: Connection) -> None:
+    """A file of sound is whole."""
+    if connection.execute(select(FileRow.id).where(FileRow.path == row["path"])).scalar() is None:
+        connection.execute(insert(FileRow).values(**row))
+
+
+def next_take(ident: str, end_s: float, why: str, take: tuple[float, float], connection: Connection) -> None:
+    """Sound was not listened to: the take ends, and another begins."""
+    _end_take(connection, ident, end_s, why)
+    _take(connection, ident, take)
+
+
+def closed(
+    ident: str,
+    state: str,
+    why: str,
+    duration_s: float | None,
+    held: Mapping[str, Sequence[dict[str, Json]]],
+    connection: Connection,
+) -> None:
+    """A session is over; `held` is what else was told of it. Without a duration it ends where its last segment does."""
+    asked = select(RecordingRow.about, RecordingRow.duration_s, RecordingRow.state).where(RecordingRow.id == ident)
+    row = connection.execute(asked).one()
+    if row.state == state:
+        return  # told twice
+    end_s = row.duration_s if duration_s is None else duration_s
+    about = dict(row.about)
+    about["complete"], about["suppressed"] = state == "whole", list(held["suppressed"])
+    about["provenance"] = {**about["provenance"], "notices": list(held["notices"])}
+    _end_take(connection, ident, end_s, why)
+    speech = (
+        select(func.coalesce(func.sum(SegmentRow.end_s - SegmentRow.start_s), 0.0))
+        .where(SegmentRow.recording_id == ident, SegmentRow.speaker == SpeakerRow.label)
+        .scalar_subquery()
+    )
+    connection.execute(update(SpeakerRow).where(SpeakerRow.recording_id == ident).values(speech_s=speech))
+    _touch(connection, ident, state=state, duration_s=end_s, about=about)
+    happened(connection, "recordings", "closed", {"id": ident, "state": state, "why": why}, recording=ident)
+
+
+def changed(connection: Connection, there: Mapping[Any, Any], row: Mapping[str, Any], what: str, by: str) -> bool:
+    """Change a segment, and write down what it was; False where nothing changes, or a machine may not."""
+    fresh = {k: v for k, v in row.items() if there[k] != v}
+    person = by != MACHINE
+    if not fresh or (there["by_person"] and not person):
+        return False
+    before = {k: there[k] for k in fresh} | {"by_person": there["by_person"]}
+    connection.execute(
+        insert(RevisionRow).values(
+            segment_id=there["id"], revision=there["revision"], what=what[:20], before=before, by=by, at_s=time.time()
+        )
+    )
+    asked = update(SegmentRow).where(SegmentRow.id == there["id"])
+    connection.execute(asked.values(**fresh, revision=there["revision"] + 1, by_person=there["by_person"] or person))
+    facts: dict[str, Json] = {"id": there["id"], "recording": there["recording_id"], "what": what}
+    facts["revision"] = there["revision"] + 1
+    happened(connection, "segments", "changed", facts, recording=there["recording_id"])
+    return True
+
+
+def _numbered(connection: Connection, ident: str, number: int) -> Mapping[Any, Any] | None:
+    asked = select(SegmentRow.__table__).where(SegmentRow.recording_id == ident, SegmentRow.number == number)
+    return connection.execute(asked).mappings().one_or_none()
+
+
+def _speaks(connection: Connection, ident: str, label: str | None) -> None:
+    """See that a speaker is there."""
+    there = select(SpeakerRow.label).where(SpeakerRow.recording_id == ident, SpeakerRow.label == label)
+    if label is not None and connection.execute(there).scalar() is None:
+        row = {"recording_id": ident, "label": label, "speech_s": 0.0, "by_person": False}
+        connection.execute(insert(SpeakerRow).values(**row))
+
+
+def _take(connection: Connection, ident: str, take: tuple[float, float]) -> None:
+    row = {"recording_id": ident, "start_s": take[0], "began_s": take[1], "why": ""}
+    connection.execute(insert(TakeRow).values(**row))
+
+
+def _end_take(connection: Connection, ident: str, end_s: float, why: str) -> None:
+    asked = update(TakeRow).where(TakeRow.recording_id == ident, TakeRow.end_s.is_(None))
+    connection.execute(asked.values(end_s=func.coalesce(end_s, TakeRow.start_s), why=why[:40]))
+
+
+def _touch(connection: Connection, ident: str, **values: Any) -> None:
+    connection.execute(update(RecordingRow).where(RecordingRow.id == ident).values(changed_s=time.time(), **values))
