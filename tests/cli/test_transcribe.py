@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import pty
@@ -12,12 +13,14 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 import srt
 
+from earwitness.archive.whole import Archive
 from earwitness.export import full
 from support import sounds, whisper
 
@@ -42,6 +45,17 @@ def test_text_goes_to_the_terminal(sample: Path) -> None:
     assert found.returncode == 0
     assert SAID in found.stdout.lower()
     assert found.stderr == ""
+
+
+def test_what_is_kept_is_what_is_written(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EARWITNESS_HOME", str(tmp_path / "home"))
+    found = earwitness("transcribe", sample, "--to", "4", "-f", "json", "--keep", "-q")
+    assert found.returncode == 0
+    with closing(Archive(tmp_path / "home" / "archive.db", tmp_path / "home" / "archive")) as archive:
+        (card,) = archive.recordings.page().recordings
+        assert card.id in found.stderr
+        assert (card.kind, card.sha256) == ("file", hashlib.sha256(sample.read_bytes()).hexdigest())
+        assert full.dumps(archive.recordings.transcript(card.id)) == found.stdout
 
 
 def test_every_format_into_a_folder(sample: Path, tmp_path: Path) -> None:

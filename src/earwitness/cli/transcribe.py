@@ -56,6 +56,7 @@ def transcribe(
     line_chars: Annotated[int, typer.Option(min=10, max=200, help="Characters of a subtitle line.")] = 42,
     lines: Annotated[int, typer.Option(min=1, max=5, help="Lines of a subtitle.")] = 2,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew where an earlier run was interrupted.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the transcript in the archive too.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, only results and errors.")] = False,
 ) -> None:  # fmt: skip
     """Turn recordings into text and subtitles.
@@ -102,7 +103,6 @@ def transcribe(
         enhancing=speaking.enhancing(separate=separate, denoise=denoise, gain=gain, punctuate=punctuate),
     )
     layout = Layout(line_chars=line_chars, lines=lines)
-    order = Order(recipe, wanted, output, layout, quiet, speaking.clips(known or []), fresh)
-    code = carry_out(files, order)
-    if code:
+    order = Order(recipe, wanted, output, layout, quiet, speaking.clips(known or []), fresh, keep)
+    if code := carry_out(files, order):
         raise typer.Exit(code)

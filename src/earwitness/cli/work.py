@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from earwitness import batch, config, gathering
 from earwitness.audio import timebase
 from earwitness.audio.decode import Report
-from earwitness.cli import paths, speaking
+from earwitness.cli import keeping, paths, speaking
 from earwitness.cli.exits import INTERRUPTED, code_of, explain
 from earwitness.cli.paths import Recording
 from earwitness.errors import EarwitnessError
@@ -45,6 +45,8 @@ class Order:
     """Clips of known speakers by name."""
     fresh: bool = False
     """Whether what earlier runs left is of no interest."""
+    keep: bool = False
+    """Whether the transcript goes into the archive too."""
 
 
 def carry_out(given: Sequence[str], order: Order) -> int:
@@ -116,6 +118,9 @@ def _one(
             if place and place.begun:
                 bars.console.print(f"[yellow]note[/] {escape(recording.shown)}: the same command goes on from here")
             raise KeyboardInterrupt
+        if order.keep:
+            ident = keeping.keep(found, source, recording.shown, kit.settings)
+            bars.console.print(f"[green]kept[/] {escape(recording.shown)}: {ident}")
         if place:
             place.done()
 
