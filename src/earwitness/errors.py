@@ -8,6 +8,7 @@ EarwitnessError
 │  ├─ UnsafeSource      it points at other files or addresses
 │  └─ TooLarge          more bytes than this installation accepts
 ├─ NotFound ─────────── a file that is not there
+├─ Conflict ─────────── somebody else changed it meanwhile
 ├─ UnknownModel ─────── a model nobody knows here
 ├─ Unsupported ──────── understood, but the chosen engine or this version cannot do it
 │  └─ ForeignSpeech     speech in a language the model does not know
@@ -89,6 +90,13 @@ class NotFound(EarwitnessError, FileNotFoundError):
 
     code = "not_found"
     default_remedy = "Check the spelling of the path."
+
+
+class Conflict(EarwitnessError):
+    """What is to be changed is not any more what it was when it was read."""
+
+    code = "conflict"
+    default_remedy = "Read it again, and say what shall change now."
 
 
 class UnknownModel(EarwitnessError, LookupError):

@@ -13,6 +13,7 @@ STATUS: dict[type[e.EarwitnessError], int] = {
     e.BadInput: 400,
     e.UnknownModel: 404,
     e.NotFound: 404,
+    e.Conflict: 409,
     e.Unsupported: 400,
     e.Missing: 501,
     e.Unauthorized: 401,

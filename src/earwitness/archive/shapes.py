@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from earwitness.archive.retimed import turns
 from earwitness.archive.search.tokens import tokens
 from earwitness.types import (
     Notice,
@@ -105,16 +106,18 @@ def about(transcript: Transcript) -> dict[str, Any]:
 def transcript_of(recording: Row, segments: Iterable[Row], speakers: Sequence[Speaker]) -> Transcript:
     """The transcript of a recording's rows."""
     held: Row = recording["about"]
+    found = tuple(segment_of(s) for s in segments)
+    spoken = turns([(s.start_s, s.end_s, s.speaker) for s in found])
     order = {label: n for n, label in enumerate(held.get("speakers", ()))}
     return Transcript(
-        segments=tuple(segment_of(s) for s in segments),
+        segments=found,
         duration_s=recording["duration_s"],
         language=recording["language"],
         task=held.get("task", "transcribe"),
         provenance=_provenance(held.get("provenance")),
         suppressed=tuple(Suppressed(**s) for s in held.get("suppressed", ())),
         complete=held.get("complete", False),
-        turns=tuple(Turn(**t) for t in held.get("turns", ())),
+        turns=tuple(Turn(**t) for t in held.get("turns", ())) if "edited" not in held else spoken,
         speakers=tuple(sorted(speakers, key=lambda s: (order.get(s.id, len(order)), len(s.id), s.id))),
     )
 

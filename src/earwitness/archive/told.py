@@ -37,9 +37,9 @@ def final(ident: str, row: Mapping[str, Any], seq: int, connection: Connection) 
         happened(connection, "segments", "made", {"id": made[0], "recording": ident, **number}, recording=ident)
     else:
         changed(connection, there, row, "again", MACHINE)
-    _speaks(connection, ident, row["speaker"])
+    speaks(connection, ident, row["speaker"])
     longer = func.coalesce(RecordingRow.language, row["language"])
-    _touch(connection, ident, told=seq, language=longer)
+    touch(connection, ident, told=seq, language=longer)
     asked = update(RecordingRow).where(RecordingRow.id == ident, RecordingRow.duration_s < row["end_s"])
     connection.execute(asked.values(duration_s=row["end_s"]))
 
@@ -49,13 +49,13 @@ def revised(ident: str, number: int, what: str, row: Mapping[str, Any], seq: int
     there = _numbered(connection, ident, number)
     if there is not None:
         changed(connection, there, {k: v for k, v in row.items() if k not in {"text", "tokens"}}, what, MACHINE)
-    _speaks(connection, ident, row["speaker"])
-    _touch(connection, ident, told=seq)
+    speaks(connection, ident, row["speaker"])
+    touch(connection, ident, told=seq)
 
 
 def named(ident: str, speaker: Speaker, connection: Connection) -> None:
     """Who a speaker is. What a person has said of that stays."""
-    _speaks(connection, ident, speaker.id)
+    speaks(connection, ident, speaker.id)
     person = known(connection, speaker.person)
     name = None if person or not speaker.name else clean(speaker.name)[:LONGEST_NAME]
     asked = update(SpeakerRow).where(
@@ -101,17 +101,27 @@ def closed(
         .scalar_subquery()
     )
     connection.execute(update(SpeakerRow).where(SpeakerRow.recording_id == ident).values(speech_s=speech))
-    _touch(connection, ident, state=state, duration_s=end_s, about=about)
+    touch(connection, ident, state=state, duration_s=end_s, about=about)
     happened(connection, "recordings", "closed", {"id": ident, "state": state, "why": why}, recording=ident)
 
 
-def changed(connection: Connection, there: Mapping[Any, Any], row: Mapping[str, Any], what: str, by: str) -> bool:
-    """Change a segment, and write down what it was; False where nothing changes, or a machine may not."""
+def changed(
+    connection: Connection,
+    there: Mapping[Any, Any],
+    row: Mapping[str, Any],
+    what: str,
+    by: str,
+    **more: Any,
+) -> bool:
+    """Change a segment, and write down what it was; False where nothing changes, or a machine may not.
+
+    `more` is what undoing it needs besides.
+    """
     fresh = {k: v for k, v in row.items() if there[k] != v}
     person = by != MACHINE
     if not fresh or (there["by_person"] and not person):
         return False
-    before = {k: there[k] for k in fresh} | {"by_person": there["by_person"]}
+    before = {k: there[k] for k in fresh} | {"by_person": there["by_person"], **more}
     connection.execute(
         insert(RevisionRow).values(
             segment_id=there["id"], revision=there["revision"], what=what[:20], before=before, by=by, at_s=time.time()
@@ -130,7 +140,7 @@ def _numbered(connection: Connection, ident: str, number: int) -> Mapping[Any, A
     return connection.execute(asked).mappings().one_or_none()
 
 
-def _speaks(connection: Connection, ident: str, label: str | None) -> None:
+def speaks(connection: Connection, ident: str, label: str | None) -> None:
     """See that a speaker is there."""
     there = select(SpeakerRow.label).where(SpeakerRow.recording_id == ident, SpeakerRow.label == label)
     if label is not None and connection.execute(there).scalar() is None:
@@ -148,5 +158,6 @@ def _end_take(connection: Connection, ident: str, end_s: float, why: str) -> Non
     connection.execute(asked.values(end_s=func.coalesce(end_s, TakeRow.start_s), why=why[:40]))
 
 
-def _touch(connection: Connection, ident: str, **values: Any) -> None:
+def touch(connection: Connection, ident: str, **values: Any) -> None:
+    """A recording has changed."""
     connection.execute(update(RecordingRow).where(RecordingRow.id == ident).values(changed_s=time.time(), **values))

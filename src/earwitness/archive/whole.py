@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from earwitness.archive.database import Database
+from earwitness.archive.editing import Editing
 from earwitness.archive.people import People
 from earwitness.archive.recordings import Recordings
 from earwitness.archive.seal import Seal
@@ -21,6 +22,7 @@ class Archive:
         self.seal = Seal(folder / "secrets.key")
         self.people = People(self.database)
         self.recordings = Recordings(self.database, self.writer, folder)
+        self.editing = Editing(self.database, self.writer)
 
     def close(self) -> None:
         """Write what waits, and let go."""

@@ -14,6 +14,7 @@ EXITS: dict[type[e.EarwitnessError], int] = {
     e.Unauthorized: 10,
     e.HubFailed: 11,
     e.TooLittleMemory: 12,
+    e.Conflict: 13,
     e.Cancelled: 130,
     e.EarwitnessError: 1,
 }
