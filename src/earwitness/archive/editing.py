@@ -269,7 +269,7 @@ def _undone(ident: int, revision: int, viewer: Viewer, connection: Connection) -
 
 def _called(connection: Connection, recording: str, label: str, who: Who) -> None:
     where = (SpeakerRow.recording_id == recording, SpeakerRow.label == label)
-    if connection.execute(select(SpeakerRow.label).where(*where)).scalar() is None:
+    if not label.isprintable() or connection.execute(select(SpeakerRow.label).where(*where)).scalar() is None:
         raise NotFound(f"nobody in this recording is {label[:40]!r}", remedy="GET /api/recordings/ID names them.")
     fresh: dict[str, Any] = {"by_person": True}
     if who.name is not None:

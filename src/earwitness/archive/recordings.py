@@ -232,7 +232,9 @@ def known(connection: Connection, person: str | None) -> str | None:
 def seen(connection: Connection | None, ident: str, viewer: Viewer, verb: str = "view") -> RowMapping:
     """The row of a recording with which a viewer may do something. Raises NotFound."""
     asked = select(RecordingRow.__table__).where(RecordingRow.id == ident, sees(viewer, verb))
-    found = None if connection is None else connection.execute(asked).mappings().one_or_none()
+    found = (
+        None if connection is None or not ident.isprintable() else connection.execute(asked).mappings().one_or_none()
+    )
     if found is None:
         raise NotFound(f"there is no recording {ident[:40]!r}", remedy="GET /api/recordings lists those there are.")
     return found
@@ -291,7 +293,9 @@ def _filters(wanted: Wanted) -> list[ColumnElement[bool]]:
 def _place(at: str) -> tuple[float, str]:
     began_s, _, ident = at.partition(":")
     try:
-        return float(began_s), ident
+        if ident.isprintable():
+            return float(began_s), ident
+        raise ValueError
     except ValueError:
         raise BadInput("this is no place in a list", remedy="Give `next` of the page before.", param="at") from None
 
