@@ -33,6 +33,9 @@ BARE = (
 )  # fmt: skip
 """Settings that go by these names too, without the prefix: deployments of the original server have them."""
 
+KEPT = ("text", "audio", "video", "pictures", "uploads")
+"""What is kept in the archive, each for its own time; `text` is the whole recording."""
+
 NOT_SETTINGS = ("EARWITNESS_REFERENCE_DATA", "EARWITNESS_BENCH_WHISPER")
 """Names that tests and benchmarks read."""
 
@@ -78,6 +81,12 @@ class Settings(BaseSettings):
     """Store live sessions in the archive, unless a client says otherwise."""
     keep_audio: bool = False
     """Store the sound of those that are stored, unless a client says otherwise."""
+    keep_days: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Days after which recordings (`text`) and their files leave the archive, by what they are; 0 and others stay."""
+    archive_mb: Annotated[float, Field(ge=0)] = 0.0
+    """Most megabytes of the archive's files, of which the oldest go first; 0 is no limit."""
+    min_free_mb: Annotated[float, Field(ge=0)] = 500.0
+    """Megabytes that stay free on the archive's disk; files go for that, the oldest first. 0 takes care of nothing."""
     wyoming_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """Port for voice assistants that speak Wyoming, such as Home Assistant, which has 10300; none without it."""
     wyoming_open: bool = False
@@ -144,6 +153,13 @@ class Settings(BaseSettings):
         if len(found) < len(aliases):
             raise ValueError("an alias is there twice")
         return found
+
+    @field_validator("keep_days")
+    @classmethod
+    def _kept_kinds(cls, days: Mapping[str, float]) -> Mapping[str, float]:
+        if strange := sorted(set(days) - set(KEPT)):
+            raise ValueError(f"{strange[0]!r} is none of {', '.join(KEPT)}")
+        return days
 
     @property
     def models_folder(self) -> Path:

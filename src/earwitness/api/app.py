@@ -23,6 +23,7 @@ from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.live.storeroom import recover
 from earwitness.api.loads import Loads
+from earwitness.archive.sweeping import Policy, sweep
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
 from earwitness.errors import BadInput, EarwitnessError, NotFound
@@ -30,6 +31,9 @@ from earwitness.kit import Kit
 from earwitness.models.usage import Uses
 
 SWEEP_S = 15.0
+
+TIDY_S = 300.0
+"""How often it is looked for what leaves the archive."""
 
 IDLE_S = 60.0
 """How long nobody may have wanted anything before the machine is measured."""
@@ -107,7 +111,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     house: House = app.state.house
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
-    tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure)]
+    tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure, _tidy)]
     tasks.append(asyncio.create_task(house.sessions.look()))
     tasks.append(asyncio.create_task(recover(house.sessions, house.log)))
     if house.uses.notice:
@@ -162,6 +166,23 @@ async def _sweep(house: House) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         await in_thread(house.tidy)
+
+
+async def _tidy(house: House) -> None:
+    """Every few minutes: what is too old or too much leaves the archive."""
+    settings = house.settings
+    policy = Policy(settings.keep_days, settings.archive_mb, settings.min_free_mb)
+    while True:
+        await asyncio.sleep(TIDY_S)
+        try:
+            found = await in_thread(partial(sweep, house.archive, policy))
+        except EarwitnessError as error:
+            house.log.warning("archive not tidied", code=error.code, why=error.message, remedy=error.remedy)
+            continue
+        if found.recordings or found.files or found.orphans:
+            house.log.info("archive tidied", recordings=found.recordings, files=found.files, orphans=found.orphans)
+        if found.short:
+            house.log.warning("archive too large", why="all that is left is kept or in use")
 
 
 def _gauges(house: House) -> dict[str, tuple[str, float]]:

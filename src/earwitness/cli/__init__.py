@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from earwitness.cli import bench, demo, doctor, evaluate, listen, models, serve, speakers, transcribe
+from earwitness.cli import archive, bench, demo, doctor, evaluate, listen, models, serve, speakers, transcribe
 from earwitness.cli.exits import INTERRUPTED, code_of, explain
 from earwitness.errors import EarwitnessError
 
@@ -26,6 +26,7 @@ app.command("bench")(bench.bench)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(speakers.app, name="speakers")
+app.add_typer(archive.app, name="archive")
 
 
 @app.callback(invoke_without_command=True)
