@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from starlette.requests import HTTPConnection
 from structlog.typing import FilteringBoundLogger
 
@@ -23,7 +23,7 @@ from earwitness.archive.recordings import owner
 from earwitness.archive.storing import Opening, Storing
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
-from earwitness.errors import Busy, EarwitnessError, NotFound, StorageFailed
+from earwitness.errors import BadInput, Busy, EarwitnessError, NotFound, StorageFailed
 from earwitness.events import Event, Noted
 from earwitness.live import journal
 from earwitness.stages.recipe import Captioning, Recipe
@@ -142,8 +142,11 @@ class Storeroom:
 
 
 def recipe_of(stored: Mapping[str, Any]) -> Recipe:
-    """The recipe of a session that is stored."""
-    return TypeAdapter(Recipe).validate_python(stored["recipe"])
+    """The recipe of a session that is stored. Raises BadInput for a journal of which this version makes none."""
+    try:
+        return TypeAdapter(Recipe).validate_python(stored["recipe"])
+    except (ValidationError, KeyError) as error:
+        raise BadInput("the journal of this session holds no recipe of this version") from error
 
 
 def owner_of(connection: HTTPConnection) -> str | None:
