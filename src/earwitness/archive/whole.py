@@ -6,6 +6,7 @@ from pathlib import Path
 from earwitness.archive.database import Database
 from earwitness.archive.people import People
 from earwitness.archive.seal import Seal
+from earwitness.archive.search.find import Search
 from earwitness.archive.writer import Writer
 
 
@@ -19,6 +20,7 @@ class Archive:
         self.writer = Writer(self.database, woken)
         self.seal = Seal(folder / "secrets.key")
         self.people = People(self.database)
+        self.search = Search(self.database)
 
     def close(self) -> None:
         """Write what waits, and let go."""
