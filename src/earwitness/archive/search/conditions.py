@@ -123,13 +123,12 @@ def _speaker(connection: Connection, value: str) -> ColumnElement[bool]:
         either.append(and_(SpeakerRow.person_id.is_(None), SpeakerRow.name.in_(sorted(names))))
     if value.isascii() and value.isalnum():
         either.append(func.lower(SpeakerRow.label) == value.lower())
-    return exists(
-        select(SpeakerRow.label).where(
-            SpeakerRow.recording_id == SegmentRow.recording_id,
-            SpeakerRow.label == SegmentRow.speaker,
-            or_(false(), *either),
-        )
+    said = select(SpeakerRow.label).where(
+        SpeakerRow.recording_id == SegmentRow.recording_id,
+        SpeakerRow.label == SegmentRow.speaker,
+        or_(false(), *either),
     )
+    return exists(said.correlate(SegmentRow))
 
 
 def _named(name: str, value: str) -> bool:
