@@ -160,6 +160,9 @@ def test_more_than_can_be_counted_is_told(search: Search, monkeypatch: pytest.Mo
     monkeypatch.setattr(find, "COUNTED", 3)
     found = search.find(HOUSE, "", size=2)
     assert (found.count, found.more) == (3, True)
+    found = search.find(HOUSE, "the", size=1, count=False)
+    assert (texts(found), found.count, found.more) == ([TALK[3]], None, False)
+    assert texts(search.find(HOUSE, "the", size=1, page=found.next)) == [TALK[0]]
 
 
 def test_filters(database: Database) -> None:

@@ -130,10 +130,11 @@ def find(
     page: Annotated[str | None, Query(description="`next` of the page before.")] = None,
     size: Annotated[int, Query(ge=1, le=100)] = 20,
     typos: Annotated[bool | None, Query(description="Left out, they are forgiven where nothing is found.")] = None,
+    count: Annotated[bool, Query(description="Whether the first page tells how many hits there are.")] = True,
 ) -> FoundCard:
     """Search the archive. Without `q`, everything, the newest first."""
     search = house.of(request).archive.search
-    return _card(search.find(viewer(request), q, sort=sort, page=page, size=size, near=typos))
+    return _card(search.find(viewer(request), q, sort=sort, page=page, size=size, near=typos, count=count))
 
 
 @router.get(

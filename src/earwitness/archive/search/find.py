@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy import Connection, Select, func, select
 
 from earwitness.archive.database import Database
 from earwitness.archive.schema.heard import RecordingRow, SegmentRow, SpeakerRow
 from earwitness.archive.schema.people import PersonRow
 from earwitness.archive.search import typos
-from earwitness.archive.search.conditions import conditions, limited, order, tables
+from earwitness.archive.search.conditions import FTS, conditions, limited, order, tables
 from earwitness.archive.search.query import Query, parse
 from earwitness.archive.search.ranking import Mark, marks, scores
 from earwitness.archive.search.tokens import tokens
@@ -101,11 +101,13 @@ class Search:
         page: str | None = None,
         size: int = 20,
         near: bool | None = None,
+        count: bool = True,
     ) -> Found:
         """A page of what is found for a query, as `query` reads it; `page` is the `next` of the one before.
 
-        `near` says whether words may have typos; None tries them where nothing is found without. Raises BadInput for
-        a query or page that means nothing, and Busy where the search takes too long.
+        `near` says whether words may have typos; None tries them where nothing is found without. Counting a frequent
+        word behind a filter takes longer than finding its newest: without `count` it is left. Raises BadInput for a
+        query or page that means nothing, and Busy where the search takes too long.
         """
         query, place = parse(text), _place(page, sort)
         with self._database.reading() as connection:
@@ -114,11 +116,11 @@ class Search:
             with limited(connection, self._longest_s):
                 wide = place.typos if place else bool(near)
                 asked = typos.widened(connection, query) if wide else query
-                found = _page(connection, viewer, asked, sort, place, size, wide)
+                found = _page(connection, viewer, asked, sort, place, size, wide, count)
                 if not found.hits and place is None and near is None:
                     asked, wide = typos.widened(connection, query), True
                     if asked != query:
-                        found = _page(connection, viewer, asked, sort, None, size, wide)
+                        found = _page(connection, viewer, asked, sort, None, size, wide, count)
                 return found if not (wide and found.hits) else _told(found, query, asked)
 
 
@@ -135,28 +137,35 @@ def _place(page: str | None, sort: Sort) -> _Place | None:
 
 
 def _page(
-    connection: Connection, viewer: Viewer, query: Query, sort: Sort, place: _Place | None, size: int, wide: bool
+    connection: Connection,
+    viewer: Viewer,
+    query: Query,
+    sort: Sort,
+    place: _Place | None,
+    size: int,
+    wide: bool,
+    count: bool,
 ) -> Found:
-    ident, matching = order(connection, query), tables(connection, query)
-    where = conditions(connection, query, viewer)
-    some = select(ident, SegmentRow.tokens).select_from(matching).where(*where).order_by(ident.desc())
+    ident, matching, where = order(connection, query), tables(connection, query), conditions(connection, query, viewer)
+    alone = viewer.everything and not query.filters and ident is FTS.c.rowid
+    newest = select(ident).select_from(FTS if alone else matching).where(*where).order_by(ident.desc())
+    count = count and place is None
+    counted = list(connection.execute(newest.limit(COUNTED + 1)).scalars()) if count else []
     if sort == "newest":
-        if place:
-            some = some.where(ident < place.id)
-        ids = [row[0] for row in connection.execute(some.limit(size + 1))]
+        ids = counted
+        if not count:
+            behind = newest.where(ident < place.id) if place else newest
+            ids = list(connection.execute(behind.limit(size + 1)).scalars())
         after = _Place(wide, ids[size - 1]) if len(ids) > size else None
     else:
+        some = select(ident, SegmentRow.tokens).select_from(matching).where(*where).order_by(ident.desc())
         ids, after = _best(connection, query, some if place is None else some.where(ident <= place.top), place, size)
         after = replace(after, typos=wide) if after else None
-    count = 0
-    if place is None:
-        first = select(literal(1)).select_from(matching).where(*where).limit(COUNTED + 1).subquery()
-        count = connection.execute(select(func.count()).select_from(first)).scalar_one()
     return Found(
         hits=hits(connection, query, ids[:size]),
         next=after.told() if after else None,
-        count=min(count, COUNTED) if place is None else None,
-        more=count > COUNTED,
+        count=min(len(counted), COUNTED) if count else None,
+        more=len(counted) > COUNTED,
     )
 
 
