@@ -28,12 +28,12 @@ SQLITE = (
 )
 
 POSTGRESQL = (
-    r"""CREATE FUNCTION segment_vector(tokens text) RETURNS tsvector LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-        SELECT coalesce(string_agg(
+    r"""CREATE FUNCTION segment_vector(tokens text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+    BEGIN RETURN (SELECT coalesce(string_agg(
             '''' || replace(replace(left(word, 64), '\', '\\'), '''', '''''') || ''':' || place, ' '
         ), '')::tsvector
         FROM unnest(string_to_array(tokens, ' ')) WITH ORDINALITY AS told(word, place) WHERE word <> ''
-    $$""",
+    ); END $$""",
     "ALTER TABLE segments ADD COLUMN vector tsvector GENERATED ALWAYS AS (segment_vector(tokens)) STORED",
     "CREATE INDEX ix_segments_vector ON segments USING gin (vector)",
     'CREATE TABLE segment_terms (term text COLLATE "C" CONSTRAINT pk_segment_terms PRIMARY KEY)',
