@@ -61,6 +61,7 @@ bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/runtime_cost.py
 	$(BIN)/python benchmarks/alignment.py
 	$(BIN)/python benchmarks/gate.py
+	$(BIN)/python benchmarks/archive.py
 
 docs: $(VENV)/.check
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs

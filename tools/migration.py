@@ -17,6 +17,7 @@ from sqlalchemy import create_engine
 
 from earwitness.archive import database
 from earwitness.archive.schema import Tables
+from earwitness.archive.search.index import COMPARED
 
 PAGE = '''"""{title}."""
 
@@ -49,7 +50,7 @@ def main(words: list[str]) -> None:
         engine = create_engine(f"sqlite:///{Path(scratch) / 'before.db'}")
         with engine.begin() as connection:
             database.migrate(connection)
-            found = produce_migrations(MigrationContext.configure(connection), Tables.metadata)
+            found = produce_migrations(MigrationContext.configure(connection, opts=dict(COMPARED)), Tables.metadata)
     assert isinstance(found.upgrade_ops, UpgradeOps)
     assert isinstance(found.downgrade_ops, DowngradeOps)
     page = PAGE.format(

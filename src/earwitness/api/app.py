@@ -13,7 +13,18 @@ from starlette.exceptions import HTTPException
 
 from earwitness import telemetry, trial
 from earwitness.__about__ import __version__
-from earwitness.api import alignment, deepgram_rest, native, openai, poll, recordings, speakers, whispercpp, who
+from earwitness.api import (
+    alignment,
+    deepgram_rest,
+    native,
+    openai,
+    poll,
+    recordings,
+    speakers,
+    transcripts,
+    whispercpp,
+    who,
+)
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
@@ -81,6 +92,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         poll,
         speakers,
         recordings,
+        transcripts,
         ws,
         chunks,
         page,

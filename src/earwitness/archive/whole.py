@@ -8,6 +8,7 @@ from earwitness.archive.editing import Editing
 from earwitness.archive.people import People
 from earwitness.archive.recordings import Recordings
 from earwitness.archive.seal import Seal
+from earwitness.archive.search.find import Search
 from earwitness.archive.writer import Writer
 
 
@@ -23,6 +24,7 @@ class Archive:
         self.people = People(self.database)
         self.recordings = Recordings(self.database, self.writer, folder)
         self.editing = Editing(self.database, self.writer)
+        self.search = Search(self.database)
 
     def close(self) -> None:
         """Write what waits, and let go."""

@@ -6,7 +6,7 @@
 from earwitness.archive.schema import accounts, heard, people, work
 from earwitness.archive.schema.base import Tables
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration."""
 
 __all__ = ["HEAD", "Tables", "accounts", "heard", "people", "work"]

@@ -1,0 +1,237 @@
+"""Finds what was said: the newest first, or what fits best, a page at a time, and never what the viewer may not see."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from sqlalchemy import Connection, Select, func, select
+
+from earwitness.archive.database import Database
+from earwitness.archive.schema.heard import RecordingRow, SegmentRow, SpeakerRow
+from earwitness.archive.schema.people import PersonRow
+from earwitness.archive.search import typos
+from earwitness.archive.search.conditions import FTS, conditions, limited, order, tables
+from earwitness.archive.search.query import Query, parse
+from earwitness.archive.search.ranking import Mark, marks, scores
+from earwitness.archive.search.tokens import tokens
+from earwitness.archive.viewer import Viewer
+from earwitness.errors import BadInput
+
+Sort = Literal["newest", "relevance"]
+
+COUNTED = 1000
+"""Hits are counted up to here."""
+
+RANKED = 2000
+"""By relevance the newest hits up to here are sorted."""
+
+LONGEST_S = 2.0
+"""How long a search may take."""
+
+CURSOR = re.compile(r"(t?)(?:n(\d{1,18})|r(\d{1,18})-(\d{1,12})-(\d{1,18}))", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A segment that was found."""
+
+    id: int
+    recording: str
+    title: str
+    source: str | None
+    number: int
+    said_s: float
+    """Wall clock of its start, in seconds of the Unix clock."""
+    start_s: float
+    end_s: float
+    text: str
+    language: str | None
+    speaker: str | None
+    """Its label in the recording."""
+    name: str | None
+    """What the speaker is called."""
+    revision: int
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of hits."""
+
+    hits: tuple[Hit, ...] = ()
+    next: str | None = None
+    """Where the next page begins; None at the end."""
+    count: int | None = None
+    """How many hits there are, at most `COUNTED`; told with the first page."""
+    more: bool = False
+    """Whether there are more than `count`."""
+    typos: bool = False
+    """Whether words that are only near were looked for too."""
+    instead: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Words of the query, and near ones that these hits hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page begins: behind the hit `id`; by relevance also its score, and the newest hit that was sorted."""
+
+    typos: bool
+    id: int
+    score: int | None = None
+    top: int | None = None
+
+    def told(self) -> str:
+        where = f"n{self.id}" if self.score is None else f"r{self.top}-{self.score}-{self.id}"
+        return f"t{where}" if self.typos else where
+
+
+class Search:
+    """Search over the archive. Safe to share between threads."""
+
+    def __init__(self, database: Database, longest_s: float = LONGEST_S) -> None:
+        self._database, self._longest_s = database, longest_s
+
+    def find(
+        self,
+        viewer: Viewer,
+        text: str,
+        *,
+        sort: Sort = "newest",
+        page: str | None = None,
+        size: int = 20,
+        near: bool | None = None,
+        count: bool = True,
+    ) -> Found:
+        """A page of what is found for a query, as `query` reads it; `page` is the `next` of the one before.
+
+        `near` says whether words may have typos; None tries them where nothing is found without. Counting a frequent
+        word behind a filter takes longer than finding its newest: without `count` it is left. Raises BadInput for a
+        query or page that means nothing, and Busy where the search takes too long.
+        """
+        query, place = parse(text), _place(page, sort)
+        with self._database.reading() as connection:
+            if connection is None:
+                return Found(count=0)
+            with limited(connection, self._longest_s):
+                wide = place.typos if place else bool(near)
+                asked = typos.widened(connection, query) if wide else query
+                found = _page(connection, viewer, asked, sort, place, size, wide, count)
+                if not found.hits and place is None and near is None:
+                    asked, wide = typos.widened(connection, query), True
+                    if asked != query:
+                        found = _page(connection, viewer, asked, sort, None, size, wide, count)
+                return found if not (wide and found.hits) else _told(found, query, asked)
+
+
+def _place(page: str | None, sort: Sort) -> _Place | None:
+    if page is None:
+        return None
+    match = CURSOR.fullmatch(page)
+    if match is None or (match[2] is not None) != (sort == "newest"):
+        raise BadInput("this page was not given out for this search", remedy="Begin at the first page.", param="page")
+    wide, newest, top, score, ident = match.groups()
+    if newest:
+        return _Place(bool(wide), int(newest))
+    return _Place(bool(wide), int(ident), int(score), int(top))
+
+
+def _page(
+    connection: Connection,
+    viewer: Viewer,
+    query: Query,
+    sort: Sort,
+    place: _Place | None,
+    size: int,
+    wide: bool,
+    count: bool,
+) -> Found:
+    ident, matching, where = order(connection, query), tables(connection, query), conditions(connection, query, viewer)
+    alone = viewer.everything and not query.filters and ident is FTS.c.rowid
+    newest = select(ident).select_from(FTS if alone else matching).where(*where).order_by(ident.desc())
+    count = count and place is None
+    counted = list(connection.execute(newest.limit(COUNTED + 1)).scalars()) if count else []
+    if sort == "newest":
+        ids = counted
+        if not count:
+            behind = newest.where(ident < place.id) if place else newest
+            ids = list(connection.execute(behind.limit(size + 1)).scalars())
+        after = _Place(wide, ids[size - 1]) if len(ids) > size else None
+    else:
+        some = select(ident, SegmentRow.tokens).select_from(matching).where(*where).order_by(ident.desc())
+        ids, after = _best(connection, query, some if place is None else some.where(ident <= place.top), place, size)
+        after = replace(after, typos=wide) if after else None
+    return Found(
+        hits=hits(connection, query, ids[:size]),
+        next=after.told() if after else None,
+        count=min(len(counted), COUNTED) if count else None,
+        more=len(counted) > COUNTED,
+    )
+
+
+def _best(
+    connection: Connection, query: Query, some: Select[int, str], place: _Place | None, size: int
+) -> tuple[list[int], _Place | None]:
+    """The best of the newest hits behind a place, and where the next page begins."""
+    rows = [(ident, said) for ident, said in connection.execute(some.limit(RANKED))]
+    top = rows[0][0] if rows else 0
+    ranked = zip(scores(query, [said for _, said in rows]), (ident for ident, _ in rows), strict=True)
+    best = sorted(ranked, reverse=True)
+    if place and place.score is not None:
+        best = [one for one in best if one < (place.score, place.id)]
+    ids = [ident for _, ident in best[: size + 1]]
+    if len(best) <= size:
+        return ids, None
+    score, ident = best[size - 1]
+    return ids, _Place(False, ident, score, top if place is None else place.top)
+
+
+def hits(connection: Connection, query: Query, ids: list[int]) -> tuple[Hit, ...]:
+    """Segments by their ids, in that order, with the places that a query looks for."""
+    wanted = (
+        select(
+            SegmentRow,
+            RecordingRow.title,
+            RecordingRow.source_id,
+            RecordingRow.language.label("of_recording"),
+            func.coalesce(PersonRow.name, SpeakerRow.name).label("name"),
+        )
+        .join(RecordingRow, RecordingRow.id == SegmentRow.recording_id)
+        .outerjoin(
+            SpeakerRow,
+            (SpeakerRow.recording_id == SegmentRow.recording_id) & (SpeakerRow.label == SegmentRow.speaker),
+        )
+        .outerjoin(PersonRow, PersonRow.id == SpeakerRow.person_id)
+        .where(SegmentRow.id.in_(ids))
+    )
+    found = {
+        row.id: Hit(
+            id=row.id,
+            recording=row.recording_id,
+            title=row.title,
+            source=row.source_id,
+            number=row.number,
+            said_s=row.said_s,
+            start_s=row.start_s,
+            end_s=row.end_s,
+            text=row.text,
+            language=row.language or row.of_recording,
+            speaker=row.speaker,
+            name=row.name,
+            revision=row.revision,
+            marks=marks(query, row.text, row.words),
+        )
+        for row in connection.execute(wanted)
+    }
+    return tuple(found[ident] for ident in ids if ident in found)
+
+
+def _told(found: Found, typed: Query, asked: Query) -> Found:
+    """The page with what stands in it for what was typed: other words might tell what may not be seen."""
+    shown = {token for hit in found.hits for token in tokens(hit.text).split()}
+    instead = dict[str, tuple[str, ...]]()
+    for before, after in zip(typed.groups, asked.groups, strict=True):
+        near = tuple(term.tokens[0] for term in after if term not in before and term.tokens[0] in shown)
+        if near:
+            instead[" ".join(before[0].tokens)] = near
+    return replace(found, typos=True, instead=instead)
