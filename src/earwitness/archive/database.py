@@ -66,6 +66,12 @@ class Database:
             with writer.begin() as connection:
                 yield connection
 
+    def notices(self, each_s: float) -> Iterator[bool]:
+        """See `postgres.notices`; nothing where no other server can be there."""
+        if self.file is None:
+            with self._explained():
+                yield from postgres.notices(self._opened(), each_s)
+
     def empty_log(self) -> bool:
         """Bring everything into the file, so that what was deleted is gone; False where a reader was in the way."""
         with self._explained():

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from earwitness.archive.database import Database
+from earwitness.archive.events import Bell, Events
 from earwitness.archive.people import People
 from earwitness.archive.seal import Seal
 from earwitness.archive.writer import Writer
@@ -16,11 +17,15 @@ class Archive:
         """`place` is that of the database, `folder` that of the files; `woken` is called after something was kept."""
         self.folder = folder
         self.database = Database(place)
-        self.writer = Writer(self.database, woken)
+        self.bell = Bell()
+        self.bell.heard_by(woken)
+        self.writer = Writer(self.database, self.bell.ring)
+        self.events = Events(self.database, self.writer, self.bell)
         self.seal = Seal(folder / "secrets.key")
         self.people = People(self.database)
 
     def close(self) -> None:
         """Write what waits, and let go."""
+        self.events.close()
         self.writer.close()
         self.database.close()
