@@ -63,6 +63,9 @@ class Metrics:
 
         self.live_ended = Counter("earwitness_live_ended", "Live sessions that ended", ["how"], registry=self.registry)
         self.live_seconds = Counter("earwitness_live_seconds", "Seconds of live sessions", registry=self.registry)
+        self.events = Counter(
+            "earwitness_events_told", "Events sent to browsers and other clients", ["topic"], registry=self.registry
+        )
 
     def session_ended(self, how: str, after_s: float) -> None:
         """A live session is over."""

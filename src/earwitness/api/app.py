@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from functools import partial
 
 from fastapi import FastAPI, Request
@@ -13,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from earwitness import telemetry, trial
 from earwitness.__about__ import __version__
-from earwitness.api import alignment, deepgram_rest, native, openai, poll, speakers, whispercpp, who
+from earwitness.api import alignment, deepgram_rest, events, native, openai, poll, speakers, whispercpp, who
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
@@ -22,13 +24,18 @@ from earwitness.api.live import chunks, page, realtime, realtime_secrets, whispe
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
+from earwitness.api.streams import Streams, Whose
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
 from earwitness.errors import BadInput, EarwitnessError, NotFound
+from earwitness.events import Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
+from earwitness.types import Json
 
 SWEEP_S = 15.0
+
+FORGET_S = 600.0
 
 IDLE_S = 60.0
 """How long nobody may have wanted anything before the machine is measured."""
@@ -43,16 +50,20 @@ OpenAI's, but for Deepgram's `/v1/listen`; `/inference` is whisper.cpp's. Where 
 def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     """The application. It owns the kit, made here unless one is given, and closes it when the server stops."""
     kit, metrics = kit or Kit(settings, warm=True), telemetry.Metrics()
+    log, archive = telemetry.logger(settings.log_level, settings.log_format), Archive(settings.archive, settings.kept)
+    hello: dict[str, Json] = {"version": __version__, "boot": uuid.uuid4().hex}
+    streams = Streams(archive.events, log, hello, count=lambda topic, n: metrics.events.labels(topic).inc(n))
     house = House(
         settings=settings,
         kit=kit,
         works=Works(settings.seats),
         metrics=metrics,
-        log=telemetry.logger(settings.log_level, settings.log_format),
+        log=log,
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
-        archive=Archive(settings.archive, settings.kept),
-        sessions=Sessions(kit, settings, count=metrics.session_ended),
+        archive=archive,
+        sessions=Sessions(kit, settings, count=metrics.session_ended, drafted=partial(_drafted, streams)),
+        streams=streams,
     )
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
@@ -74,6 +85,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         alignment,
         poll,
         speakers,
+        events,
         ws,
         chunks,
         page,
@@ -104,7 +116,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     house: House = app.state.house
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
-    tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure)]
+    tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure, _forget)]
     tasks.append(asyncio.create_task(house.sessions.look()))
     if house.uses.notice:
         house.log.warning("begun anew", why=house.uses.notice)
@@ -112,6 +124,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        house.streams.close()
         await house.sessions.drain()
         for task in tasks:
             task.cancel()
@@ -158,6 +171,22 @@ async def _sweep(house: House) -> None:
     while True:
         await asyncio.sleep(SWEEP_S)
         await in_thread(house.tidy)
+
+
+async def _forget(house: House) -> None:
+    """Forget what happened more than a day ago."""
+    while True:
+        try:
+            await in_thread(house.archive.events.prune)
+        except EarwitnessError as error:
+            house.log.warning("events not forgotten", code=error.code, why=error.message)
+        await asyncio.sleep(FORGET_S)
+
+
+def _drafted(streams: Streams, ident: str, seq: int, draft: Partial) -> None:
+    """Tell what a live session hears just now; by a part of its id: with all of it, anybody could join."""
+    told = {f.name: getattr(draft, f.name) for f in fields(draft)}
+    streams.draft(ident, Whose(), {"session": ident[:8], "revision": seq, **told})
 
 
 def _gauges(house: House) -> dict[str, tuple[str, float]]:

@@ -16,6 +16,7 @@ from earwitness.api.bridge import Run, Work, Works, in_thread
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.api.passes import Passes
+from earwitness.api.streams import Streams
 from earwitness.api.uploads import Upload, received, received_raw
 from earwitness.api.wishes import LONGEST_REFERENCE_S, Reference
 from earwitness.archive.people import People
@@ -47,6 +48,7 @@ class House:
     uses: Uses
     archive: Archive
     sessions: Sessions
+    streams: Streams
     ready: bool = False
     why_not_ready: str = "the model is loading"
     started: float = field(default_factory=time.time)

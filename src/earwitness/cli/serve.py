@@ -111,6 +111,7 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
     class Server(uvicorn.Server):
         @override
         async def shutdown(self, sockets: "list[socket.socket] | None" = None) -> None:
+            app.state.house.streams.close()
             await app.state.house.sessions.drain()
             await super().shutdown(sockets)
 

@@ -80,6 +80,8 @@ class Hosted:
         """What recognises it."""
         self.taker: Any = None
         """What a door keeps with the session that meets its client anew with each piece of sound."""
+        self.drafted: Callable[[int, Partial], None] = lambda *_: None
+        """Told of each draft and its number."""
         self.last_heard = self.last_joined = time.monotonic()
         self._pool, self._closed = pool, closed
         self._keeping = Keeping(written, session.received, told)
@@ -333,6 +335,7 @@ class Hosted:
         for numbered in told:
             if isinstance(numbered.event, Partial):
                 self._partial = numbered
+                self.drafted(numbered.seq, numbered.event)
             else:
                 self._kept.append(numbered)
                 fatal = isinstance(numbered.event, Failed) and numbered.event.fatal

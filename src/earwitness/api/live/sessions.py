@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from earwitness.api.live.line import Line
 from earwitness.audio import timebase
 from earwitness.config import Settings
 from earwitness.errors import Busy, EarwitnessError, NotFound, StorageFailed
-from earwitness.events import Event, Gap, Noted, Numbered
+from earwitness.events import Event, Gap, Noted, Numbered, Partial
 from earwitness.kit import Kit
 from earwitness.live import desk, journal
 from earwitness.live.journal import Journal
@@ -72,9 +73,19 @@ class Told:
 class Sessions:
     """The sessions, by id. Everything but `lags` happens on the event loop."""
 
-    def __init__(self, kit: Kit, settings: Settings, *, count: Callable[[str, float], None] = lambda *_: None) -> None:
-        """`count` is told of each session that ended: how (see docs/operations.md), after how long."""
-        self._kit, self._settings, self._count = kit, settings, count
+    def __init__(
+        self,
+        kit: Kit,
+        settings: Settings,
+        *,
+        count: Callable[[str, float], None] = lambda *_: None,
+        drafted: Callable[[str, int, Partial], None] = lambda *_: None,
+    ) -> None:
+        """`count` is told of each session that ended: how (see docs/operations.md), after how long.
+
+        `drafted` is told of each session's drafts, with their numbers.
+        """
+        self._kit, self._settings, self._count, self._drafted = kit, settings, count, drafted
         self._open = dict[str, Hosted]()
         self._contexts = dict[str, AbstractContextManager[tuple[Plan, Session]]]()
         self._began, self._why = dict[str, float](), dict[str, str]()
@@ -288,7 +299,7 @@ class Sessions:
                 written.close()
             raise
         hosted = Hosted(ident, session, pool, written=written, told=told, first=first, closed=self._closed)
-        hosted.plan = plan
+        hosted.plan, hosted.drafted = plan, partial(self._drafted, ident)
         hosted.replay(pieces)
         holder.append(hosted)
         self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()
