@@ -22,7 +22,7 @@ from earwitness.archive.viewer import HOUSE
 from earwitness.archive.whole import Archive
 from earwitness.cli.serve import bound, serving
 
-BATCH = 10
+BATCH, MOST_WAITING = 10, 2000
 START_S = 60.0
 ROOM = Path(__file__).resolve().parents[1]
 
@@ -40,15 +40,17 @@ def last(archive: Archive) -> int:
 
 
 def write(archive: Archive, go: Path, each_s: float) -> None:
-    """Write events at a pace for as long as `go` is there."""
+    """Write events at a pace for as long as `go` is there; what is late is made up for."""
     number, due = last(archive), time.monotonic()
     while True:
         while not go.exists():
             time.sleep(0.02)
             due = time.monotonic()
         told = [archive.writer.submit(partial(written, n)) for n in range(number + 1, number + 1 + BATCH)]
-        number = told[-1].result()
-        print(number, flush=True)
+        told[-1].add_done_callback(lambda kept: print(kept.result(), flush=True))
+        number += BATCH
+        while archive.writer.waiting > MOST_WAITING:
+            time.sleep(0.01)
         due += BATCH * each_s
         time.sleep(max(0.0, due - time.monotonic()))
 

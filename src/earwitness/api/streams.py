@@ -35,7 +35,7 @@ RESYNC = "resync"
 
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
-GATHER_S = 0.05
+GATHER_S = 0.1
 """After one look at the log the next comes this much later: what happened meanwhile is sent together."""
 
 DRAFT_EACH_S = 0.2

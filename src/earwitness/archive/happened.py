@@ -12,6 +12,10 @@ from earwitness.types import Json
 
 TOPICS = ("recordings", "segments", "jobs", "models", "sources", "alerts", "people", "accounts")
 
+WRITTEN = insert(EventRow.__table__)  # type: ignore[arg-type]
+TOLD = WRITTEN.returning(func.pg_notify(CHANNEL, ""))
+"""Made once: to make it costs more than to execute it."""
+
 
 def happened(
     connection: Connection,
@@ -31,15 +35,7 @@ def happened(
     if recording is not None:
         found = select(RecordingRow.owner_id, RecordingRow.source_id).where(RecordingRow.id == recording)
         owner, source = connection.execute(found).one_or_none() or (owner, source)
-    written = insert(EventRow).values(
-        at_s=time.time(),
-        topic=topic,
-        kind=kind,
-        about=dict(about),
-        recording_id=recording,
-        owner_id=owner,
-        source_id=source,
-    )
-    if connection.dialect.name == "postgresql":  # other servers are told when this is kept, and not before
-        written = written.returning(func.pg_notify(CHANNEL, ""))
-    connection.execute(written)
+    notify = connection.dialect.name == "postgresql"  # other servers are told when this is kept, and not before
+    facts = {"topic": topic, "kind": kind, "about": dict(about)}
+    whose = {"recording_id": recording, "owner_id": owner, "source_id": source}
+    connection.execute(TOLD if notify else WRITTEN, {"at_s": time.time(), **facts, **whose})
