@@ -287,3 +287,29 @@ def _still(path: Path) -> bool:
     before = path.read_bytes()
     time.sleep(0.3)
     return path.read_bytes() == before
+
+
+# ── how it fares ──
+def test_the_server_tells_how_it_fares(home: tuple[str, House], named: set[str]) -> None:
+    address, house = home
+    tell(house, 1)
+    with watching(address):
+        until(lambda: len(house.streams) == 1)
+        house.history.note(house.look())
+        found = httpx.get(f"{address}/api/system").json()
+        assert found["now"]["streams"] == 1
+        assert found["now"]["database_bytes"] > 0
+        assert found["now"]["memory_bytes"] > 10_000_000
+        assert {len(values) for values in found["recent"].values()} == {len(house.history.recent)}
+        lines = httpx.get(f"{address}/metrics").text.splitlines()
+    metrics = dict(line.split() for line in lines if line.startswith("earwitness_") and "{" not in line)
+    assert float(metrics["earwitness_sse_clients"]) == 1
+    assert float(metrics["earwitness_archive_writes_total"]) >= 1
+    assert float(metrics["earwitness_archive_bytes"]) == found["now"]["database_bytes"]
+
+
+def test_how_it_fares_is_told_to_who_sees_everything(
+    home: tuple[str, House], named: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earwitness.api.system.viewer", lambda request: Viewer("anna"))
+    assert httpx.get(f"{home[0]}/api/system").status_code == 404

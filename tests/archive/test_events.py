@@ -253,3 +253,9 @@ def test_a_listener_whose_connection_is_cut_listens_again(
         until_quiet(heard)
         numbered(other, 0, 1)
         assert heard.wait(30)
+
+
+def test_how_large_the_database_is(archive: Archive) -> None:
+    before = archive.database.size() if archive.database.file else 0
+    numbered(archive, 0, 1)
+    assert archive.database.size() > before

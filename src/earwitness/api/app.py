@@ -15,10 +15,11 @@ from starlette.exceptions import HTTPException
 
 from earwitness import telemetry, trial
 from earwitness.__about__ import __version__
-from earwitness.api import alignment, deepgram_rest, events, native, openai, poll, speakers, whispercpp, who
+from earwitness.api import alignment, deepgram_rest, events, native, openai, poll, speakers, system, whispercpp, who
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
+from earwitness.api.history import EACH_S
 from earwitness.api.house import House
 from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
 from earwitness.api.live import deepgram as deepgram_live
@@ -65,6 +66,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         sessions=Sessions(kit, settings, count=metrics.session_ended, drafted=partial(_drafted, streams)),
         streams=streams,
     )
+    archive.bell.heard_by(metrics.writes.inc)
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
     house.metrics.watch_lags(house.sessions.lags)
@@ -86,6 +88,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         poll,
         speakers,
         events,
+        system,
         ws,
         chunks,
         page,
@@ -116,7 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     house: House = app.state.house
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
-    tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure, _forget)]
+    tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure, _forget, _look)]
     tasks.append(asyncio.create_task(house.sessions.look()))
     if house.uses.notice:
         house.log.warning("begun anew", why=house.uses.notice)
@@ -183,6 +186,13 @@ async def _forget(house: House) -> None:
         await asyncio.sleep(FORGET_S)
 
 
+async def _look(house: House) -> None:
+    """Look at how it goes, again and again."""
+    while True:
+        house.history.note(await in_thread(house.look))
+        await asyncio.sleep(EACH_S)
+
+
 def _drafted(streams: Streams, ident: str, seq: int, draft: Partial) -> None:
     """Tell what a live session hears just now; by a part of its id: with all of it, anybody could join."""
     told = {f.name: getattr(draft, f.name) for f in fields(draft)}
@@ -201,6 +211,10 @@ def _gauges(house: House) -> dict[str, tuple[str, float]]:
         "earwitness_loaded_bytes": ("Memory that the loaded models take", sum(place.size for place in loaded)),
         "earwitness_loaded_bytes_limit": ("Memory that models may take; 0 is no limit", limit or 0),
         "earwitness_loading_models": ("Models being loaded", len(house.kit.pool.loading())),
+        "earwitness_sse_clients": ("Streams of events that are read", len(house.streams)),
+        "earwitness_event_lag_seconds": ("Age of the newest event when it was read", house.streams.lag_s),
+        "earwitness_archive_waiting_writes": ("Changes that wait to be written", house.archive.writer.waiting),
+        "earwitness_archive_bytes": ("Size of the archive's database", house.history.last.database_bytes),
         "earwitness_ready": ("1 when the server can take work", float(house.ready)),
     }
 

@@ -7,6 +7,7 @@ done, so that a client that timed out and sends the same again finds it.
 
 import asyncio
 import contextlib
+import contextvars
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +43,7 @@ class Work:
 
     def start(self, pool: ThreadPoolExecutor) -> None:
         """Begin in a thread of the pool."""
-        self._loop.run_in_executor(pool, self._work)
+        self._loop.run_in_executor(pool, contextvars.copy_context().run, self._work)
 
     @contextlib.contextmanager
     def watched(self) -> Iterator["Work"]:

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from earwitness import telemetry
 from earwitness.api.live.keeping import Keeping
 from earwitness.api.live.line import Line
 from earwitness.audio import timebase
@@ -144,6 +145,7 @@ class Hosted:
     def join(self) -> Line:
         """A connection. The one before it ends."""
         self._line = Line(self)
+        telemetry.name(session=self.id[:8])
         self.last_heard = self.last_joined = time.monotonic()
         self._room.set()  # the one before is made to wait no longer
         self._change()
