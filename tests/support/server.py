@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 
 from earwitness.api.app import create
 from earwitness.api.house import House
@@ -28,7 +29,7 @@ def housed(settings: Settings, kit: Kit | None = None, port: int = 0) -> Iterato
     listener.bind(("127.0.0.1", port))
     app = create(settings, kit)
     server = serving(app)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(server.run, [listener]), daemon=True)
     thread.start()
     deadline = time.monotonic() + 30
     while not server.started:

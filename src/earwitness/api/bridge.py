@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from earwitness import gathering
+from earwitness import gathering, traces
 from earwitness.errors import Busy, Cancelled, EarwitnessError, EngineFailed
 from earwitness.types import Segment, Transcript
 
@@ -81,7 +81,8 @@ class Work:
     def _work(self) -> None:
         """Runs in the thread; hands everything over to the loop."""
         try:
-            found = self._run(self._tell, self._note, self.stop)
+            with traces.span("recording"):
+                found = self._run(self._tell, self._note, self.stop)
             if not found.complete:
                 raise Cancelled("the work was stopped")
         except Exception as error:  # noqa: BLE001 - the request boundary: whatever it is, the clients are told

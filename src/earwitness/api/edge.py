@@ -18,7 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from earwitness import telemetry
+from earwitness import telemetry, traces
 from earwitness.api.errors import answer
 from earwitness.api.house import House
 from earwitness.errors import EarwitnessError, EngineFailed, Unauthorized
@@ -98,8 +98,10 @@ class Edge:
 
         telemetry.name(request=ident)
         try:
-            self._admit(scope["path"], headers)
-            await self._app(scope, body.receive, sending)
+            with traces.span("request", headers, request=ident, method=scope["method"]) as facts:
+                self._admit(scope["path"], headers)
+                await self._app(scope, body.receive, sending)
+                facts |= {"route": getattr(scope.get("route"), "path", "unknown"), "status": status}
         except EarwitnessError as error:
             await answer(error, scope["path"])(scope, body.receive, sending)
         except Exception as error:

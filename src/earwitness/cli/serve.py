@@ -90,9 +90,11 @@ def bound(host: str, port: int, told_by: str) -> "socket.socket":
 
 def run(settings: "Settings", listener: "socket.socket") -> None:
     """Serve until a signal comes."""
+    from earwitness import traces
     from earwitness.api.app import create
 
-    serving(create(settings)).run(sockets=[listener])
+    with traces.exporting():
+        serving(create(settings)).run(sockets=[listener])
 
 
 def serving(app: "FastAPI") -> "uvicorn.Server":
