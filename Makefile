@@ -56,6 +56,7 @@ bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/embedded.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/server_overhead.py
+	$(BIN)/python benchmarks/events.py
 	$(BIN)/python benchmarks/first_word.py
 	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/runtime_cost.py

@@ -3,6 +3,7 @@
 import logging
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
@@ -63,6 +64,10 @@ class Metrics:
 
         self.live_ended = Counter("earwitness_live_ended", "Live sessions that ended", ["how"], registry=self.registry)
         self.live_seconds = Counter("earwitness_live_seconds", "Seconds of live sessions", registry=self.registry)
+        self.events = Counter(
+            "earwitness_events_told", "Events sent to browsers and other clients", ["topic"], registry=self.registry
+        )
+        self.writes = Counter("earwitness_archive_writes", "Transactions of the archive", registry=self.registry)
 
     def session_ended(self, how: str, after_s: float) -> None:
         """A live session is over."""
@@ -105,6 +110,16 @@ class _Lags(Collector):
         yield found
 
 
+def named(**idents: str) -> AbstractContextManager[None]:
+    """Put ids into every line that is logged inside, also by tasks and threads that are begun there."""
+    return structlog.contextvars.bound_contextvars(**idents)
+
+
+def name(**idents: str) -> None:
+    """Put ids into every line of this task from here on."""
+    structlog.contextvars.bind_contextvars(**idents)
+
+
 def logger(level: str, style: str) -> structlog.typing.FilteringBoundLogger:
     """A structured logger that writes to standard error: one JSON object a line, or text for people."""
     rendered: list[Any] = [structlog.processors.format_exc_info]  # never with locals: they hold what was said
@@ -117,6 +132,7 @@ def logger(level: str, style: str) -> structlog.typing.FilteringBoundLogger:
     found: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
         structlog.WriteLogger(sys.stderr),
         processors=[
+            structlog.contextvars.merge_contextvars,  # the ids of the request, the job and the session at work
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *rendered,

@@ -1,10 +1,12 @@
 """Metrics in Prometheus' format and structured logs on standard error."""
 
+import asyncio
 import json
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from earwitness import telemetry
 from earwitness.telemetry import Metrics, logger
 
 
@@ -81,3 +83,25 @@ def test_text_logs_are_plain_where_there_is_no_terminal(capsys: pytest.CaptureFi
     assert "loaded" in err
     assert "model=moonshine-tiny-en" in err
     assert "\x1b" not in err
+
+
+def test_lines_carry_the_ids_of_what_is_at_work_there_and_nowhere_else(capsys: pytest.CaptureFixture[str]) -> None:
+    log = logger("info", "json")
+
+    async def work(ident: str) -> None:
+        telemetry.name(request=ident)
+        await asyncio.sleep(0)
+        with telemetry.named(job=f"j{ident}"):
+            await asyncio.to_thread(log.info, "working")
+        log.info("done")
+
+    async def all_of_it() -> None:
+        await asyncio.gather(work("a"), work("b"))
+        log.info("outside")
+
+    asyncio.run(all_of_it())
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    found = {(line["event"], line.get("request"), line.get("job")) for line in lines}
+    assert found == {("outside", None, None)} | {
+        told for i in "ab" for told in (("working", i, f"j{i}"), ("done", i, None))
+    }

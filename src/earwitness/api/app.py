@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import uuid
 from collections.abc import AsyncIterator
+from dataclasses import fields
 from functools import partial
 
 from fastapi import FastAPI, Request
@@ -16,11 +18,13 @@ from earwitness.__about__ import __version__
 from earwitness.api import (
     alignment,
     deepgram_rest,
+    events,
     native,
     openai,
     poll,
     recordings,
     speakers,
+    system,
     transcripts,
     whispercpp,
     who,
@@ -28,23 +32,28 @@ from earwitness.api import (
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
+from earwitness.api.history import EACH_S
 from earwitness.api.house import House
 from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.live.storeroom import recover
 from earwitness.api.loads import Loads
+from earwitness.api.streams import Streams, Whose
 from earwitness.archive.sweeping import Policy, sweep
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
 from earwitness.errors import BadInput, EarwitnessError, NotFound
+from earwitness.events import Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
+from earwitness.types import Json
 
 SWEEP_S = 15.0
 
 TIDY_S = 300.0
 """How often it is looked for what leaves the archive."""
+FORGET_S = 600.0
 
 IDLE_S = 60.0
 """How long nobody may have wanted anything before the machine is measured."""
@@ -56,24 +65,33 @@ OpenAI's, but for Deepgram's `/v1/listen`; `/inference` is whisper.cpp's. Where 
 """
 
 
+DOORS = (
+    openai,
+    whispercpp,
+    who,
+    alignment,
+    poll,
+    speakers,
+    recordings,
+    transcripts,
+    events,
+    system,
+    ws,
+    chunks,
+    page,
+    realtime,
+    realtime_secrets,
+    whisperlive,
+    deepgram_live,
+    deepgram_rest,
+    native,
+)
+"""In this order: /transcribe/{model} of the last takes what is left."""
+
+
 def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     """The application. It owns the kit, made here unless one is given, and closes it when the server stops."""
-    kit, metrics = kit or Kit(settings, warm=True), telemetry.Metrics()
-    archive = Archive(settings.archive, settings.kept)
-    house = House(
-        settings=settings,
-        kit=kit,
-        works=Works(settings.seats),
-        metrics=metrics,
-        log=telemetry.logger(settings.log_level, settings.log_format),
-        loads=Loads(kit),
-        uses=Uses(settings.home / "usage.json"),
-        archive=archive,
-        sessions=Sessions(kit, settings, archive=archive, count=metrics.session_ended),
-    )
-    kit.pool.watch(house.changed)
-    house.metrics.watch(lambda: _gauges(house))
-    house.metrics.watch_lags(house.sessions.lags)
+    house = _house(settings, kit or Kit(settings, warm=True))
     app = FastAPIOffline(
         title="Earwitness",
         version=__version__,
@@ -84,31 +102,40 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     )
     app.state.house = house
     app.state.guests = whisperlive.welcomed  # its browser extension knocks at another door where it is given no port
-    for door in (
-        openai,
-        whispercpp,
-        who,
-        alignment,
-        poll,
-        speakers,
-        recordings,
-        transcripts,
-        ws,
-        chunks,
-        page,
-        realtime,
-        realtime_secrets,
-        whisperlive,
-        deepgram_live,
-        deepgram_rest,
-        native,
-    ):  # native's /transcribe/{model} takes what is left
+    for door in DOORS:
         app.include_router(door.router)
     app.add_exception_handler(EarwitnessError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_middleware(Edge, house=house)
     return app
+
+
+def _house(settings: Settings, kit: Kit) -> House:
+    """What the doors share."""
+    metrics = telemetry.Metrics()
+    log, archive = telemetry.logger(settings.log_level, settings.log_format), Archive(settings.archive, settings.kept)
+    hello: dict[str, Json] = {"version": __version__, "boot": uuid.uuid4().hex}
+    streams = Streams(archive.events, log, hello, count=lambda topic, n: metrics.events.labels(topic).inc(n))
+    house = House(
+        settings=settings,
+        kit=kit,
+        works=Works(settings.seats),
+        metrics=metrics,
+        log=log,
+        loads=Loads(kit),
+        uses=Uses(settings.home / "usage.json"),
+        archive=archive,
+        sessions=Sessions(
+            kit, settings, archive=archive, count=metrics.session_ended, drafted=partial(_drafted, streams)
+        ),
+        streams=streams,
+    )
+    archive.bell.heard_by(metrics.writes.inc)
+    kit.pool.watch(house.changed)
+    house.metrics.watch(lambda: _gauges(house))
+    house.metrics.watch_lags(house.sessions.lags)
+    return house
 
 
 @contextlib.asynccontextmanager
@@ -123,7 +150,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     house: House = app.state.house
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
-    tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure, _tidy)]
+    works = (_preload, _sweep, _remeasure, _tidy, _forget, _look)
+    tasks = [asyncio.create_task(work(house)) for work in works]
     tasks.append(asyncio.create_task(house.sessions.look()))
     tasks.append(asyncio.create_task(recover(house.sessions, house.log)))
     if house.uses.notice:
@@ -132,6 +160,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        house.streams.close()
         await house.sessions.drain()
         for task in tasks:
             task.cancel()
@@ -197,6 +226,29 @@ async def _tidy(house: House) -> None:
             house.log.warning("archive too large", why="all that is left is kept or in use")
 
 
+async def _forget(house: House) -> None:
+    """Forget what happened more than a day ago."""
+    while True:
+        try:
+            await in_thread(house.archive.events.prune)
+        except EarwitnessError as error:
+            house.log.warning("events not forgotten", code=error.code, why=error.message)
+        await asyncio.sleep(FORGET_S)
+
+
+async def _look(house: House) -> None:
+    """Look at how it goes, again and again."""
+    while True:
+        house.history.note(await in_thread(house.look))
+        await asyncio.sleep(EACH_S)
+
+
+def _drafted(streams: Streams, ident: str, seq: int, draft: Partial) -> None:
+    """Tell what a live session hears just now; by a part of its id: with all of it, anybody could join."""
+    told = {f.name: getattr(draft, f.name) for f in fields(draft)}
+    streams.draft(ident, Whose(), {"session": ident[:8], "revision": seq, **told})
+
+
 def _gauges(house: House) -> dict[str, tuple[str, float]]:
     loaded, limit = house.kit.pool.loaded(), house.kit.pool.limits.size
     return {
@@ -209,6 +261,10 @@ def _gauges(house: House) -> dict[str, tuple[str, float]]:
         "earwitness_loaded_bytes": ("Memory that the loaded models take", sum(place.size for place in loaded)),
         "earwitness_loaded_bytes_limit": ("Memory that models may take; 0 is no limit", limit or 0),
         "earwitness_loading_models": ("Models being loaded", len(house.kit.pool.loading())),
+        "earwitness_sse_clients": ("Streams of events that are read", len(house.streams)),
+        "earwitness_event_lag_seconds": ("Age of the newest event when it was read", house.streams.lag_s),
+        "earwitness_archive_waiting_writes": ("Changes that wait to be written", house.archive.writer.waiting),
+        "earwitness_archive_bytes": ("Size of the archive's database", house.history.last.database_bytes),
         "earwitness_ready": ("1 when the server can take work", float(house.ready)),
     }
 

@@ -7,12 +7,13 @@ done, so that a client that timed out and sends the same again finds it.
 
 import asyncio
 import contextlib
+import contextvars
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from earwitness import gathering
+from earwitness import gathering, traces
 from earwitness.errors import Busy, Cancelled, EarwitnessError, EngineFailed
 from earwitness.types import Segment, Transcript
 
@@ -42,7 +43,7 @@ class Work:
 
     def start(self, pool: ThreadPoolExecutor) -> None:
         """Begin in a thread of the pool."""
-        self._loop.run_in_executor(pool, self._work)
+        self._loop.run_in_executor(pool, contextvars.copy_context().run, self._work)
 
     @contextlib.contextmanager
     def watched(self) -> Iterator["Work"]:
@@ -80,7 +81,8 @@ class Work:
     def _work(self) -> None:
         """Runs in the thread; hands everything over to the loop."""
         try:
-            found = self._run(self._tell, self._note, self.stop)
+            with traces.span("recording"):
+                found = self._run(self._tell, self._note, self.stop)
             if not found.complete:
                 raise Cancelled("the work was stopped")
         except Exception as error:  # noqa: BLE001 - the request boundary: whatever it is, the clients are told

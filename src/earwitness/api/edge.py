@@ -18,6 +18,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from earwitness import telemetry, traces
 from earwitness.api.errors import answer
 from earwitness.api.house import House
 from earwitness.errors import EarwitnessError, EngineFailed, Unauthorized
@@ -95,9 +96,12 @@ class Edge:
                     told["connection"] = "close"
             await send(message)
 
+        telemetry.name(request=ident)
         try:
-            self._admit(scope["path"], headers)
-            await self._app(scope, body.receive, sending)
+            with traces.span("request", headers, request=ident, method=scope["method"]) as facts:
+                self._admit(scope["path"], headers)
+                await self._app(scope, body.receive, sending)
+                facts |= {"route": getattr(scope.get("route"), "path", "unknown"), "status": status}
         except EarwitnessError as error:
             await answer(error, scope["path"])(scope, body.receive, sending)
         except Exception as error:
@@ -111,6 +115,7 @@ class Edge:
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One socket: refused before it opens, or left to its door."""
         headers, began = Headers(scope=scope), time.perf_counter()
+        telemetry.name(request=f"req_{uuid.uuid4().hex}")
         try:
             self._admit(scope["path"], headers, _socket_key(scope))
             self._same_origin(headers)

@@ -13,15 +13,18 @@ from structlog.typing import FilteringBoundLogger
 
 from earwitness import batch, gathering
 from earwitness.api.bridge import Run, Work, Works, in_thread
+from earwitness.api.history import History, Moment
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.api.passes import Passes
+from earwitness.api.streams import Streams
 from earwitness.api.uploads import Upload, received, received_raw
 from earwitness.api.wishes import LONGEST_REFERENCE_S, Reference
 from earwitness.archive.people import People
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings
 from earwitness.errors import BadInput, Cancelled, EarwitnessError
+from earwitness.hardware.probe.limits import resident
 from earwitness.kit import REST_S, Kit
 from earwitness.models.lane import Urgency
 from earwitness.models.pool import Change
@@ -47,6 +50,8 @@ class House:
     uses: Uses
     archive: Archive
     sessions: Sessions
+    streams: Streams
+    history: History = field(default_factory=History)
     ready: bool = False
     why_not_ready: str = "the model is loading"
     started: float = field(default_factory=time.time)
@@ -114,6 +119,26 @@ class House:
             self.people.tidy()
         except EarwitnessError as error:
             self.log.warning("not erased", code=error.code, why=error.message, remedy=error.remedy)
+
+    def look(self) -> Moment:
+        """How it goes now. Not on the loop."""
+        try:
+            size = self.archive.database.size()
+        except EarwitnessError:
+            size = self.history.last.database_bytes
+        return Moment(
+            at_s=time.time(),
+            cpu=self.history.cores(),
+            memory_bytes=resident() or 0,
+            recordings=len(self.works),
+            sessions=len(self.sessions),
+            waiting_clips=sum(place.waiting for place in self.kit.pool.loaded()),
+            lag_s=max(self.sessions.lags().values(), default=0.0),
+            event_lag_s=self.streams.lag_s,
+            waiting_writes=self.archive.writer.waiting,
+            database_bytes=size,
+            streams=len(self.streams),
+        )
 
     def save(self) -> None:
         """Keep the hours at which models were used, if they are to be used."""

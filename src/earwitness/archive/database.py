@@ -66,6 +66,21 @@ class Database:
             with writer.begin() as connection:
                 yield connection
 
+    def size(self) -> int:
+        """Bytes that the database takes; 0 where there is none yet."""
+        if self.file is not None:
+            beside = (self.file.with_name(self.file.name + end) for end in ("", "-wal", "-shm"))
+            return sum(path.stat().st_size for path in beside if path.exists())
+        with self.reading() as connection:
+            assert connection is not None
+            return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+
+    def notices(self, each_s: float) -> Iterator[bool]:
+        """See `postgres.notices`; nothing where no other server can be there."""
+        if self.file is None:
+            with self._explained():
+                yield from postgres.notices(self._opened(), each_s)
+
     def empty_log(self) -> bool:
         """Bring everything into the file, so that what was deleted is gone; False where a reader was in the way."""
         with self._explained():

@@ -3,32 +3,39 @@
 import time
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
+from earwitness.archive.postgres import CHANNEL
 from earwitness.archive.schema.heard import RecordingRow
 from earwitness.archive.schema.work import EventRow
 from earwitness.types import Json
 
 TOPICS = ("recordings", "segments", "jobs", "models", "sources", "alerts", "people", "accounts")
 
+WRITTEN = insert(EventRow.__table__)  # type: ignore[arg-type]
+TOLD = WRITTEN.returning(func.pg_notify(CHANNEL, ""))
+"""Made once: to make it costs more than to execute it."""
+
 
 def happened(
-    connection: Connection, topic: str, kind: str, about: Mapping[str, Json], *, recording: str | None = None
+    connection: Connection,
+    topic: str,
+    kind: str,
+    about: Mapping[str, Json],
+    *,
+    recording: str | None = None,
+    owner: str | None = None,
+    source: str | None = None,
 ) -> None:
     """Write down one event; one of a recording is told to those who may see the recording.
 
-    `about` holds ids and plain facts for whoever looks further, not what was said.
+    One of something else is told to its `owner`, and to those who were granted its `source`. `about` holds ids and
+    plain facts for whoever looks further, not what was said.
     """
-    found = select(RecordingRow.owner_id, RecordingRow.source_id).where(RecordingRow.id == recording)
-    owner, source = connection.execute(found).one_or_none() or (None, None)
-    connection.execute(
-        insert(EventRow).values(
-            at_s=time.time(),
-            topic=topic,
-            kind=kind,
-            about=dict(about),
-            recording_id=recording,
-            owner_id=owner,
-            source_id=source,
-        )
-    )
+    if recording is not None:
+        found = select(RecordingRow.owner_id, RecordingRow.source_id).where(RecordingRow.id == recording)
+        owner, source = connection.execute(found).one_or_none() or (owner, source)
+    notify = connection.dialect.name == "postgresql"  # other servers are told when this is kept, and not before
+    facts = {"topic": topic, "kind": kind, "about": dict(about)}
+    whose = {"recording_id": recording, "owner_id": owner, "source_id": source}
+    connection.execute(TOLD if notify else WRITTEN, {"at_s": time.time(), **facts, **whose})

@@ -1,5 +1,7 @@
 """What PostgreSQL needs beside SQL: how it is reached, and what its errors mean."""
 
+from collections.abc import Iterator
+
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -11,6 +13,9 @@ DRIVER = "postgresql+psycopg"
 
 TURN = 0x_6561_7277
 """The lock of whoever writes: one at a time, as with SQLite, so that what was read before stays true."""
+
+CHANNEL = "earwitness"
+"""What servers on one database listen to: each is told that something was written, not what."""
 
 MEANINGS = (
     (("53100", "58030"), "can't be written: its disk is full or faulty", "Free some space on the database's machine."),
@@ -63,6 +68,29 @@ def engine(url: str) -> Engine:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     return made
+
+
+def notices(source: Engine, each_s: float) -> Iterator[bool]:
+    """Whether another server wrote something, again and again: at once when it did, else after `each_s`.
+
+    The first answer is yes, since nobody listened before. One connection is held all the while.
+    Raises Busy when it is cut.
+    """
+    held = source.raw_connection()
+    link = held.driver_connection
+    assert link is not None
+    held.detach()
+    try:
+        link.rollback()
+        link.autocommit = True
+        link.execute(f"LISTEN {CHANNEL}")
+        yield True
+        while True:
+            yield any(True for _ in link.notifies(timeout=each_s, stop_after=1))
+    except source.dialect.loaded_dbapi.OperationalError as error:
+        raise Busy("the connection that listens was cut", retry_after_s=2.0) from error
+    finally:
+        link.close()
 
 
 def emptied(source: Engine) -> bool:

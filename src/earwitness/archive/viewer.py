@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, or_, select, true
 
 from earwitness.archive.schema.accounts import GrantRow
 from earwitness.archive.schema.heard import RecordingRow
+from earwitness.archive.schema.work import EventRow
 
 VERBS = ("view", "listen", "control", "edit")
 """What may be granted: to read, to hear, to start and stop, to change."""
@@ -26,13 +27,16 @@ HOUSE = Viewer("house", everything=True)
 """The installation itself: commands on its machine, and a server without accounts."""
 
 
-def sees(viewer: Viewer, verb: str = "view") -> ColumnElement[bool]:
-    """The condition on `recordings` that lets through what a viewer may do something with."""
+def sees(
+    viewer: Viewer, verb: str = "view", of: type[RecordingRow] | type[EventRow] = RecordingRow
+) -> ColumnElement[bool]:
+    """The condition on `recordings`, or on events of recordings, that lets through what a viewer may do so with."""
     if viewer.everything:
         return true()
     mine = GrantRow.user_id == viewer.id, GrantRow.verb == verb
+    recording = EventRow.recording_id if of is EventRow else RecordingRow.id
     return or_(
-        RecordingRow.owner_id == viewer.id,
-        RecordingRow.source_id.in_(select(GrantRow.source_id).where(*mine, GrantRow.source_id.is_not(None))),
-        RecordingRow.id.in_(select(GrantRow.recording_id).where(*mine, GrantRow.recording_id.is_not(None))),
+        of.owner_id == viewer.id,
+        of.source_id.in_(select(GrantRow.source_id).where(*mine, GrantRow.source_id.is_not(None))),
+        recording.in_(select(GrantRow.recording_id).where(*mine, GrantRow.recording_id.is_not(None))),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from earwitness.archive.database import Database
 from earwitness.archive.editing import Editing
+from earwitness.archive.events import Bell, Events
 from earwitness.archive.people import People
 from earwitness.archive.recordings import Recordings
 from earwitness.archive.seal import Seal
@@ -19,7 +20,10 @@ class Archive:
         """`place` is that of the database, `folder` that of the files; `woken` is called after something was kept."""
         self.folder = folder
         self.database = Database(place)
-        self.writer = Writer(self.database, woken)
+        self.bell = Bell()
+        self.bell.heard_by(woken)
+        self.writer = Writer(self.database, self.bell.ring)
+        self.events = Events(self.database, self.writer, self.bell)
         self.seal = Seal(folder / "secrets.key")
         self.people = People(self.database)
         self.recordings = Recordings(self.database, self.writer, folder)
@@ -28,5 +32,6 @@ class Archive:
 
     def close(self) -> None:
         """Write what waits, and let go."""
+        self.events.close()
         self.writer.close()
         self.database.close()

@@ -90,9 +90,11 @@ def bound(host: str, port: int, told_by: str) -> "socket.socket":
 
 def run(settings: "Settings", listener: "socket.socket") -> None:
     """Serve until a signal comes."""
+    from earwitness import traces
     from earwitness.api.app import create
 
-    serving(create(settings)).run(sockets=[listener])
+    with traces.exporting():
+        serving(create(settings)).run(sockets=[listener])
 
 
 def serving(app: "FastAPI") -> "uvicorn.Server":
@@ -111,6 +113,7 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
     class Server(uvicorn.Server):
         @override
         async def shutdown(self, sockets: "list[socket.socket] | None" = None) -> None:
+            app.state.house.streams.close()
             await app.state.house.sessions.drain()
             await super().shutdown(sockets)
 

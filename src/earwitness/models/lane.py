@@ -19,6 +19,7 @@ from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 
+from earwitness import traces
 from earwitness.audio import timebase
 from earwitness.engines import Engine
 from earwitness.errors import Busy, Cancelled, EarwitnessError, EngineFailed
@@ -312,7 +313,8 @@ class Seat:
     def _queued(self, clip: Clip, urgency: Urgency, step: Step | None = None) -> Future[Segments]:
         self._room.acquire()
         try:
-            future = self._lane.add(self, clip, urgency, step)
+            added = self._lane.add(self, clip, urgency, step)
+            future = traces.followed("clip", added, seconds=clip.audio.duration_s, urgency=urgency.name.lower())
         except Cancelled:
             self._room.release()
             raise

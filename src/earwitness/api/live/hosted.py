@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from earwitness import telemetry
 from earwitness.api.live.keeping import Keeping, Store
 from earwitness.api.live.line import Line
 from earwitness.audio import timebase
@@ -81,6 +82,8 @@ class Hosted:
         """What recognises it."""
         self.taker: Any = None
         """What a door keeps with the session that meets its client anew with each piece of sound."""
+        self.drafted: Callable[[int, Partial], None] = lambda *_: None
+        """Told of each draft and its number."""
         self.last_heard = self.last_joined = time.monotonic()
         self._pool, self._closed = pool, closed
         self._keeping = Keeping(written, session.received, told, stored)
@@ -143,6 +146,7 @@ class Hosted:
     def join(self) -> Line:
         """A connection. The one before it ends."""
         self._line = Line(self)
+        telemetry.name(session=self.id[:8])
         self.last_heard = self.last_joined = time.monotonic()
         self._room.set()  # the one before is made to wait no longer
         self._change()
@@ -334,6 +338,7 @@ class Hosted:
         for numbered in told:
             if isinstance(numbered.event, Partial):
                 self._partial = numbered
+                self.drafted(numbered.seq, numbered.event)
             else:
                 self._kept.append(numbered)
                 fatal = isinstance(numbered.event, Failed) and numbered.event.fatal

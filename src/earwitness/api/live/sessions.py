@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from earwitness.api.live import journals
@@ -21,7 +22,7 @@ from earwitness.api.live.storeroom import STORED, Storeroom, recipe_of
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings
 from earwitness.errors import Busy, EarwitnessError, NotFound, StorageFailed
-from earwitness.events import Event, Noted
+from earwitness.events import Event, Noted, Partial
 from earwitness.kit import Kit
 from earwitness.live import desk, journal
 from earwitness.live.journal import Journal
@@ -64,10 +65,11 @@ class Sessions:
         *,
         archive: Archive | None = None,
         count: Callable[[str, float], None] = lambda *_: None,
+        drafted: Callable[[str, int, Partial], None] = lambda *_: None,
     ) -> None:
-        """`count` is told of each session that ended: how (see docs/operations.md), after how long."""
+        """`count` is told how a session ended (docs/operations.md) and after how long, `drafted` of drafts by number."""
         self.store = Storeroom(archive, settings)
-        self._kit, self._settings, self._count = kit, settings, count
+        self._kit, self._settings, self._count, self._drafted = kit, settings, count, drafted
         self._open = dict[str, Hosted]()
         self._contexts = dict[str, AbstractContextManager[tuple[Plan, Session]]]()
         self._began, self._why = dict[str, float](), dict[str, str]()
@@ -301,7 +303,7 @@ class Sessions:
         hosted = Hosted(
             ident, session, pool, written=written, stored=store, told=told, first=first, closed=self._closed
         )
-        hosted.plan = plan
+        hosted.plan, hosted.drafted = plan, partial(self._drafted, ident)
         hosted.replay(pieces)
         holder.append(hosted)
         self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()

@@ -1,0 +1,63 @@
+"""The door of the system page: how the server fares now, and how it fared."""
+
+from collections.abc import Iterable
+from dataclasses import fields
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+
+from earwitness.__about__ import __version__
+from earwitness.api import house
+from earwitness.api.history import EACH_S, TO_A_MINUTE, Moment
+from earwitness.api.schemas import PlainError
+from earwitness.api.viewing import viewer
+from earwitness.errors import NotFound
+
+router = APIRouter(tags=["Earwitness"])
+
+Columns = dict[str, list[float]]
+
+
+class System(BaseModel):
+    """Each number of the server over time, oldest first: `recent` by `each_s`, `day` by `minute_s`."""
+
+    version: str
+    started_s: float
+    ready: bool
+    cores: int
+    memory: int
+    each_s: float
+    minute_s: float
+    now: dict[str, float]
+    recent: Columns
+    day: Columns
+
+
+@router.get(
+    "/api/system",
+    summary="How the server fares",
+    responses={s: {"model": PlainError, "description": "An error"} for s in (401, 404)},
+)
+async def system(request: Request) -> System:
+    """Processor, memory, queues, lag, sessions: now, in the last quarter of an hour and in the last day."""
+    home = house.of(request)
+    if not viewer(request).everything:
+        raise NotFound("how the server fares is told to those who see everything", remedy="Ask an administrator.")
+    return System(
+        version=__version__,
+        started_s=home.started,
+        ready=home.ready,
+        cores=home.kit.machine.cores,
+        memory=home.kit.machine.memory,
+        each_s=EACH_S,
+        minute_s=EACH_S * TO_A_MINUTE,
+        now={name: values[0] for name, values in columns([home.history.last]).items()},
+        recent=columns(home.history.recent),
+        day=columns(home.history.minutes),
+    )
+
+
+def columns(moments: Iterable[Moment]) -> Columns:
+    """The numbers of some moments, by name."""
+    found = tuple(moments)
+    return {f.name: [getattr(m, f.name) for m in found] for f in fields(Moment)}
