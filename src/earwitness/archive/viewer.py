@@ -5,7 +5,7 @@ A recording is seen by its owner, by whoever was granted its source or itself, a
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, and_, or_, select, true
 
 from earwitness.archive.schema.accounts import GrantRow
 from earwitness.archive.schema.heard import RecordingRow
@@ -20,6 +20,10 @@ class Viewer:
 
     id: str
     everything: bool = False
+    sources: tuple[str, ...] | None = None
+    """Ids of the only sources whose recordings are seen, as with a key that was made for them."""
+    every: bool = False
+    """With `sources`: all their recordings, whoever's they are."""
 
 
 HOUSE = Viewer("house", everything=True)
@@ -31,8 +35,12 @@ def sees(viewer: Viewer, verb: str = "view") -> ColumnElement[bool]:
     if viewer.everything:
         return true()
     mine = GrantRow.user_id == viewer.id, GrantRow.verb == verb
-    return or_(
+    may = or_(
         RecordingRow.owner_id == viewer.id,
         RecordingRow.source_id.in_(select(GrantRow.source_id).where(*mine, GrantRow.source_id.is_not(None))),
         RecordingRow.id.in_(select(GrantRow.recording_id).where(*mine, GrantRow.recording_id.is_not(None))),
     )
+    if viewer.sources is None:
+        return may
+    within = RecordingRow.source_id.in_(viewer.sources)
+    return within if viewer.every else and_(within, may)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from earwitness.archive.accounts import Accounts
 from earwitness.archive.database import Database
 from earwitness.archive.people import People
 from earwitness.archive.seal import Seal
@@ -19,6 +20,7 @@ class Archive:
         self.writer = Writer(self.database, woken)
         self.seal = Seal(folder / "secrets.key")
         self.people = People(self.database)
+        self.accounts = Accounts(self.database, self.writer)
 
     def close(self) -> None:
         """Write what waits, and let go."""
