@@ -7,13 +7,26 @@ from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 
 from earwitness import telemetry, trial
 from earwitness.__about__ import __version__
-from earwitness.api import alignment, deepgram_rest, native, openai, poll, speakers, whispercpp, who
+from earwitness.api import (
+    accounts,
+    administration,
+    alignment,
+    deepgram_rest,
+    native,
+    openai,
+    poll,
+    speakers,
+    whispercpp,
+    who,
+)
+from earwitness.api.access import Access
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
@@ -22,6 +35,9 @@ from earwitness.api.live import chunks, page, realtime, realtime_secrets, whispe
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
+from earwitness.api.origins import crossing
+from earwitness.api.passes import Passes
+from earwitness.api.setup import first
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
 from earwitness.errors import BadInput, EarwitnessError, NotFound
@@ -43,6 +59,8 @@ OpenAI's, but for Deepgram's `/v1/listen`; `/inference` is whisper.cpp's. Where 
 def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     """The application. It owns the kit, made here unless one is given, and closes it when the server stops."""
     kit, metrics = kit or Kit(settings, warm=True), telemetry.Metrics()
+    archive, passes = Archive(settings.archive, settings.kept), Passes()
+    access = Access(settings, archive, passes)
     house = House(
         settings=settings,
         kit=kit,
@@ -51,8 +69,10 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         log=telemetry.logger(settings.log_level, settings.log_format),
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
-        archive=Archive(settings.archive, settings.kept),
-        sessions=Sessions(kit, settings, count=metrics.session_ended),
+        archive=archive,
+        passes=passes,
+        access=access,
+        sessions=Sessions(kit, settings, count=metrics.session_ended, charge=access.charge),
     )
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
@@ -74,6 +94,8 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         alignment,
         poll,
         speakers,
+        accounts,
+        administration,
         ws,
         chunks,
         page,
@@ -89,6 +111,8 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_middleware(Edge, house=house)
+    if settings.cors:
+        app.add_middleware(CORSMiddleware, **crossing(settings.cors))
     return app
 
 
@@ -104,6 +128,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     house: House = app.state.house
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
+    await first(house)
     tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure)]
     tasks.append(asyncio.create_task(house.sessions.look()))
     if house.uses.notice:
@@ -117,6 +142,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await in_thread(house.works.close)
+        house.access.close()
         await in_thread(house.save)
         await in_thread(house.archive.close)
         await in_thread(house.kit.close)
