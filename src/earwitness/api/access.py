@@ -134,7 +134,7 @@ class Access:
         """Raise TooMany for who had enough."""
         if row in SEARCHES:
             self.rates.count("search", caller.id)
-        if need != "transcribe" or row.startswith("GET "):
+        if need != "transcribe" or not row.startswith(("POST ", "SOCKET ")):
             return
         if row not in NOT_UPLOADS:
             self.rates.count("upload", caller.id)

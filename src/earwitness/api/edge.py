@@ -14,7 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from earwitness.api.caller import CALLER
+from earwitness.api.caller import CALLER, caller_of
 from earwitness.api.errors import answer
 from earwitness.api.house import House
 from earwitness.errors import EarwitnessError, EngineFailed
@@ -146,6 +146,7 @@ class Edge:
             route=route,
             status=status,
             ms=round(took_s * 1000),
+            by=caller_of(scope).id,
         )
 
 

@@ -49,7 +49,8 @@ def headers_of(error: e.EarwitnessError) -> dict[str, str]:
         soon = not isinstance(error, e.TooMany) or error.retry_after_s <= SOON_S
         wait = {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
         return wait | {"x-should-retry": "true" if soon else "false"}
-    return {"x-should-retry": "true" if error.retry else "false"}
+    scheme = {"www-authenticate": "Bearer"} if status_of(error) == HTTPStatus.UNAUTHORIZED else {}
+    return scheme | {"x-should-retry": "true" if error.retry else "false"}
 
 
 def sentence(error: e.EarwitnessError) -> str:
