@@ -104,6 +104,7 @@ def test_the_log_says_what_was_done_and_not_what_was_said(
                 files={"file": ("Diary of Anna.wav", file)},
                 data={"model": "whisper-1", "prompt": "Rumpel"},
                 headers=headers,
+                timeout=60,
             )
         httpx.post(f"{address}/transcribe", content=sounds.wav(sounds.silence(0)), headers=headers)
     assert "hear me" in found.text

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from earwitness import events
-from earwitness.api.live.sessions import lost
 from earwitness.errors import BadInput, Busy, StorageFailed
 from earwitness.events import Ended, Event, Final, Gap, Numbered, Partial, Revised, Settled
 from earwitness.live import journal
@@ -103,7 +102,7 @@ def test_silence_is_thrown_away_too_and_is_no_hole_afterwards(folder: Path) -> N
     since, _ = journal.reached(folder)
     assert 60 * SECOND < since.position <= 100 * SECOND
     pieces = list(journal.sound(folder, since.position))
-    assert not list(lost(pieces, since.position))
+    assert not list(journal.lost(pieces, since.position))
     assert pieces[0][0] == since.position
 
 
@@ -169,9 +168,9 @@ def test_half_a_sample_is_none_and_what_follows_lies_where_it_belongs(folder: Pa
 
 def test_what_is_missing_is_a_gap(folder: Path) -> None:
     pieces = [(100, ramp(100, 50)), (150, ramp(150, 10)), (140, ramp(140, 30)), (300, ramp(300, 1))]
-    assert list(lost(pieces, 16)) == [Gap(0.001, 0.00625, "lost"), Gap(170 / SECOND, 300 / SECOND, "lost")]
-    assert next(lost(pieces, 100)).start_s == 170 / SECOND
-    assert list(lost([], 100)) == []
+    assert list(journal.lost(pieces, 16)) == [Gap(0.001, 0.00625, "lost"), Gap(170 / SECOND, 300 / SECOND, "lost")]
+    assert next(journal.lost(pieces, 100)).start_s == 170 / SECOND
+    assert list(journal.lost([], 100)) == []
 
 
 def test_two_writers(folder: Path) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Busy, EarwitnessError, StorageFailed
-from earwitness.events import Ended, Final, Numbered, Partial, Revised, Settled
+from earwitness.events import Ended, Final, Gap, Numbered, Partial, Revised, Settled
 from earwitness.live import told
 from earwitness.live.session import Since
 from earwitness.types import Samples
@@ -130,6 +130,14 @@ def about(folder: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadInput(f"the journal {folder.name} is damaged at its beginning", remedy="Begin a new session.")
     return found
+
+
+def lost(pieces: Sequence[tuple[int, Samples]], position: int) -> Iterator[Gap]:
+    """What is missing of the sound from a position on, between the pieces that are kept."""
+    for start, samples in pieces:
+        if start > position:
+            yield Gap(timebase.seconds(position), timebase.seconds(start), "lost")
+        position = max(position, start + len(samples))
 
 
 def read(folder: Path) -> Iterator[Numbered]:

@@ -9,20 +9,19 @@ import asyncio
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from earwitness.api.caller import CALLER, Caller
+from earwitness.api.caller import Caller
 from earwitness.api.live.hosted import Hosted
 from earwitness.api.live.line import Line
-from earwitness.archive.viewer import HOUSE
-from earwitness.audio import timebase
+from earwitness.api.live.owners import Owners, checked, signed
 from earwitness.config import Settings
 from earwitness.errors import Busy, EarwitnessError, NotFound, StorageFailed
-from earwitness.events import Event, Gap, Noted, Numbered
+from earwitness.events import Event, Noted, Numbered
 from earwitness.kit import Kit
 from earwitness.live import desk, journal
 from earwitness.live.journal import Journal
@@ -86,9 +85,7 @@ class Sessions:
 
         `charge` is told how much was heard for whom.
         """
-        self._kit, self._settings, self._count, self._charge = kit, settings, count, charge
-        self._callers = dict[str, tuple[Caller, int]]()
-        """Whose a session is, and from which sample on it was heard here."""
+        self._kit, self._settings, self._count, self._owners = kit, settings, count, Owners(charge)
         self._open = dict[str, Hosted]()
         self._contexts = dict[str, AbstractContextManager[tuple[Plan, Session]]]()
         self._began, self._why = dict[str, float](), dict[str, str]()
@@ -151,13 +148,13 @@ class Sessions:
         hosted = self._open.get(ident)
         if hosted is None:
             if IDENT.fullmatch(ident) is not None and await asyncio.to_thread(_finished, folder):
-                _check_owner((await asyncio.to_thread(journal.about, folder)).get("owner", HOUSE.id))
+                checked(await asyncio.to_thread(journal.about, folder))
                 yield Told(ident, folder)
                 return
             hosted = self._open.get(ident)  # it may have been taken up meanwhile
         if hosted is None:
             hosted = await self._taken_up(ident, recipe)
-        _check_owner(self._callers[ident][0].viewer.id)
+        self._owners.check(ident)
         line = hosted.join()
         try:
             yield line
@@ -308,7 +305,7 @@ class Sessions:
         hosted.replay(pieces)
         holder.append(hosted)
         self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()
-        self._callers[ident] = CALLER.get(), since.position
+        self._owners.begin(ident, since.position)
         return hosted
 
     def _left(self, line: Line) -> None:
@@ -332,8 +329,7 @@ class Sessions:
         if not hosted.session.over:
             why = "failed" if hosted.ended else "stopped" if self._draining else "left"
         self._count(why or "ended", time.monotonic() - self._began.pop(hosted.id))
-        caller, begin = self._callers.pop(hosted.id)
-        self._charge(caller, timebase.seconds(hosted.session.received - begin))
+        self._owners.end(hosted.id, hosted.session.received)
         self._keeping.discard(hosted.id)
         self._spawn(asyncio.to_thread(context.__exit__, None, None, None))
 
@@ -345,7 +341,7 @@ class Sessions:
     # ── what is kept ──
     def _begun(self, ident: str, about: Mapping[str, Any]) -> tuple[Journal | None, tuple[Event, ...]]:
         try:
-            return Journal(self._settings.sessions / ident, {**about, "owner": CALLER.get().viewer.id}), ()
+            return Journal(self._settings.sessions / ident, signed(about)), ()
         except StorageFailed as error:
             journal.remove(self._settings.sessions / ident)
             told = f"the session is not kept, and ends with this connection's server: {error.message}"
@@ -370,13 +366,11 @@ class Sessions:
             await self._given_up(place)
             if not await asyncio.to_thread(journal.there, folder):
                 raise NotFound("there is no such session", remedy="Begin a new one.")
-            about = await asyncio.to_thread(journal.about, folder)
-            _check_owner(about.pop("owner", HOUSE.id))
-            wanted = recipe(about)
+            wanted = recipe(checked(await asyncio.to_thread(journal.about, folder)))
             written = await asyncio.to_thread(Journal, folder)  # nobody else writes it from here on
             since, told = await asyncio.to_thread(journal.reached, folder)
             pieces = await asyncio.to_thread(lambda: list(journal.sound(folder, since.position)))
-            holes = tuple(lost(pieces, since.position))
+            holes = tuple(journal.lost(pieces, since.position))
             return await self._host(ident, wanted, written, since, told, holes, pieces)
         except BaseException:
             self._keeping.discard(ident)
@@ -394,21 +388,6 @@ class Sessions:
                         kept_s = self._settings.live_keep_s
                         if age_s > UNFINISHED_S or (age_s > kept_s and journal.finished(folder)):
                             journal.remove(folder)
-
-
-def lost(pieces: Sequence[tuple[int, Samples]], position: int) -> Iterator[Gap]:
-    """What is missing of the sound from a position on, between the pieces that are kept."""
-    for start, samples in pieces:
-        if start > position:
-            yield Gap(timebase.seconds(position), timebase.seconds(start), "lost")
-        position = max(position, start + len(samples))
-
-
-def _check_owner(owner: str) -> None:
-    """Raise NotFound for a session of somebody else: whoever may not go on with it is not told that it is there."""
-    who = CALLER.get().viewer
-    if not who.everything and who.id != owner:
-        raise NotFound("there is no such session", remedy="Begin a new one.")
 
 
 def _finished(folder: Path) -> bool:
