@@ -1,5 +1,6 @@
 """Who comes in: every route of the application, with no login, with one that may see nothing, and with a stolen one."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -223,6 +224,22 @@ def test_a_key_comes_by_every_way(place: Place, header: str) -> None:
     assert httpx.get(f"{place.address}/v1/models", headers={name: value}).status_code == 200
     assert httpx.get(f"{place.address}/v1/models", headers={name: value + "x"}).status_code == 401
     assert httpx.get(f"{place.address}/v1/models?token={place.viewer_key}").status_code == 401
+
+
+def test_the_log_says_who_may_not(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    settings = config.load(home=tmp_path, preload=False, log_format="json")
+    archive, by = Archive(settings.archive, settings.kept), By()
+    user = archive.accounts.begin("Anna", PASSWORD, by)
+    key, whole = archive.accounts.keys.make(user, "k", ("metrics",), by)
+    archive.close()
+    with running(settings) as address:
+        for path in ("/v1/models", "/metrics"):
+            httpx.get(f"{address}{path}", headers={"x-api-key": whole})
+        httpx.get(f"{address}/v1/models")
+    log = capfd.readouterr().err
+    lines = [line for line in map(json.loads, log.splitlines()) if line["event"] == "request"]
+    assert [(line["status"], line["by"]) for line in lines] == [(403, key.id), (401, "stranger")]
+    assert whole.rpartition("_")[2] not in log
 
 
 def test_a_live_session_is_its_owners(place: Place) -> None:

@@ -82,7 +82,7 @@ class Access:
         return _same(given.strip().upper(), self.setup_code)
 
     async def admit(self, scope: Scope) -> Caller:
-        """Who calls. Raises Unauthorized for a stranger, Forbidden for who may not do that, TooMany, StorageFailed."""
+        """Who calls, who is written into the scope. Raises Unauthorized, Forbidden, TooMany, StorageFailed."""
         headers, path = Headers(scope=scope), scope["path"]
         await self._check_host(headers)
         method = "SOCKET" if scope["type"] == "websocket" else scope["method"]
@@ -90,7 +90,7 @@ class Access:
             if method not in origins.SAFE:
                 origins.check_page(headers, self._settings.cors)
             return stranger(origins.address_of(scope))
-        caller = await self.known(scope, headers, method)
+        caller = scope["caller"] = await self.known(scope, headers, method)
         row = row_of(method, path)
         need = table()[row] if row else "admin"
         if not caller.may(need):
