@@ -27,6 +27,7 @@ from earwitness.errors import BadInput, StorageFailed
 TOML = "earwitness.toml"
 PREFIX = "EARWITNESS_"
 ALIAS = re.compile(r"[a-z0-9][a-z0-9._:-]{0,80}")
+ORIGIN = re.compile(r"https?://[^/?#\s@]+")
 BARE = (
     "ENABLE_VOCAL_SEPARATION", "ENABLE_NOISE_REDUCTION", "ENABLE_GAIN", "ENABLE_PUNCTUATION_RESTORATION",
     "ENABLE_SPEAKER_DIARIZATION",
@@ -60,7 +61,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """Address of a PostgreSQL database for the archive, `postgresql://USER:PASSWORD@HOST/NAME`; else a file."""
     host: str = "127.0.0.1"
-    """Address the server listens on. Anything but loopback needs an API key."""
+    """Address the server listens on. On anything but loopback nobody comes in without an account or the API key."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port the server listens on; 0 lets the system choose."""
     api_key: SecretStr | None = None
@@ -138,7 +139,11 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text"] = "text"
     """One JSON object a line, or text for people."""
     allowed_hosts: tuple[str, ...] = ()
-    """Names under which the server may be called; empty means any once a key is set, loopback names without one."""
+    """Names under which the server may be called; empty means any once there is a key or a user, else loopback."""
+    cors: tuple[str, ...] = ()
+    """Origins whose web pages may call, such as https://my.example; * lets all call that send a key."""
+    admin_password_file: Path | None = None
+    """File with the password of `admin`, who is made when the server starts and there is no user."""
 
     @field_validator("aliases")
     @classmethod
@@ -160,6 +165,16 @@ class Settings(BaseSettings):
         if strange := sorted(set(days) - set(KEPT)):
             raise ValueError(f"{strange[0]!r} is none of {', '.join(KEPT)}")
         return days
+
+    @field_validator("cors")
+    @classmethod
+    def _origins(cls, cors: tuple[str, ...]) -> tuple[str, ...]:
+        """As browsers write them: small letters, no path."""
+        found = tuple(origin.strip().lower().rstrip("/") for origin in cors)
+        for origin in found:
+            if origin != "*" and not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin[:80]!r} is no origin, such as https://my.example or http://localhost:5173")
+        return found
 
     @property
     def models_folder(self) -> Path:

@@ -14,7 +14,9 @@ EarwitnessError
 │  └─ ForeignSpeech     speech in a language the model does not know
 ├─ Missing ──────────── a package has to be installed first
 ├─ Unauthorized ─────── no key, or the wrong one
+│  └─ Forbidden         somebody who is known, and may not do that
 ├─ Busy ─────────────── full right now; come back after `retry_after_s`
+│  └─ TooMany           one caller wants too much in too little time
 ├─ TooLittleMemory ──── the model never fits into the memory that models may take
 ├─ EngineFailed ─────── the recogniser itself broke
 ├─ HubFailed ────────── a model hub could not be reached, or will not give what was asked
@@ -137,6 +139,13 @@ class Unauthorized(EarwitnessError, PermissionError):
     default_remedy = "Send `Authorization: Bearer KEY` with a key of this server."
 
 
+class Forbidden(Unauthorized):
+    """Somebody who is known here, and may not do that."""
+
+    code = "forbidden"
+    default_remedy = "Ask an administrator of this server for the role, the grant or the key that it takes."
+
+
 class Busy(EarwitnessError):
     """All places are taken for now."""
 
@@ -147,6 +156,12 @@ class Busy(EarwitnessError):
     def __init__(self, message: str, *, retry_after_s: float, remedy: str | None = None) -> None:
         super().__init__(message, remedy=remedy)
         self.retry_after_s = retry_after_s
+
+
+class TooMany(Busy):
+    """One caller wants more than is given to one caller in that time."""
+
+    code = "too_many_requests"
 
 
 class TooLittleMemory(EarwitnessError, MemoryError):

@@ -1,5 +1,6 @@
 """Requests that nobody would send: made from the API's own document, and broken multipart bodies."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -12,9 +13,25 @@ from schemathesis import Case
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from earwitness.api import deepgram_rest, native, openai, recordings, speakers, transcripts, whispercpp, who
+from earwitness import config
+from earwitness.api import (
+    accounts,
+    administration,
+    deepgram_rest,
+    native,
+    openai,
+    recordings,
+    speakers,
+    transcripts,
+    whispercpp,
+    who,
+)
 from earwitness.api.live import chunks, realtime_secrets
+from earwitness.api.needs import opens
+from earwitness.archive.account import SCOPES, By
+from earwitness.archive.whole import Archive
 from support import sounds
+from support.server import running
 
 FEW = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 ROUTES = [
@@ -35,6 +52,14 @@ ROUTES = [
     if isinstance(route, APIRoute)
     for method in sorted(route.methods or ())
 ]
+OWN = [
+    (method, route.path)
+    for door in (accounts, administration)
+    for route in door.router.routes
+    if isinstance(route, APIRoute)
+    for method in sorted(route.methods or ())
+]
+"""Routes that are tried on a server of their own: who makes the first account closes it to all others."""
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +75,43 @@ def test_every_route_keeps_its_document(document: BaseSchema, method: str, path:
     def check(case: Case[Any]) -> None:
         # random bytes are no recording: that they are refused is right
         case.call_and_validate(timeout=30, excluded_checks=[positive_data_acceptance])
+
+    check()
+
+
+# ── a server with accounts ──
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BaseSchema, str]]:
+    """The document of a server with an account, and the key of its administrator."""
+    own = config.load(home=tmp_path_factory.mktemp("locked"), preload=False, log_level="error")
+    archive = Archive(own.archive, own.kept)
+    user = archive.accounts.begin("Anna", "tall ships over quiet water", By())
+    key = archive.accounts.keys.make(user, "all", SCOPES, By())[1]
+    archive.close()
+    with running(own) as address:
+        yield schemathesis.openapi.from_url(f"{address}/openapi.json"), key
+
+
+@pytest.mark.parametrize(("method", "path"), OWN)
+def test_the_routes_of_accounts_keep_their_document(locked: tuple[BaseSchema, str], method: str, path: str) -> None:
+    document, key = locked
+
+    @FEW
+    @given(case=document[path][method].as_strategy())
+    def check(case: Case[Any]) -> None:
+        # that a name is taken, an id unknown or a password everybody's stands in no document
+        headers = {"authorization": f"Bearer {key}"}
+        case.call_and_validate(timeout=30, headers=headers, excluded_checks=[positive_data_acceptance])
+
+    check()
+
+
+@pytest.mark.parametrize(("method", "path"), [row for row in (*ROUTES, *OWN) if not opens(row[1])])
+def test_whatever_a_stranger_sends_is_refused(locked: tuple[BaseSchema, str], method: str, path: str) -> None:
+    @settings(FEW, max_examples=4)
+    @given(case=locked[0][path.replace(":path", "")][method].as_strategy())
+    def check(case: Case[Any]) -> None:
+        assert case.call(timeout=30).status_code == 401
 
     check()
 

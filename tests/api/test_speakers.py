@@ -183,7 +183,7 @@ def test_a_person_who_is_forgotten_meanwhile_is_told(
     assert http.get("/livez").status_code == 200
 
 
-def test_a_damaged_database_stops_this_door_alone(tmp_path: Path) -> None:
+def test_a_damaged_database_lets_nobody_in_and_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "archive.db").write_bytes(np.random.default_rng(0).bytes(5000))
     own = config.load(home=tmp_path, preload=False, log_level="error")
     with running(own) as address, httpx.Client(base_url=address, timeout=60) as http:

@@ -81,7 +81,7 @@ def test_every_error_is_documented_with_its_status_and_exit_code() -> None:
     kinds = [kind for kind in leaves(EarwitnessError) if kind.__module__ == "earwitness.errors"]
     assert {k.code for k in kinds} == set(told) - {"code", "---"}
     for kind in kinds:
-        error = kind("x", retry_after_s=1) if kind is Busy else kind("x")
+        error = kind("x", retry_after_s=1) if issubclass(kind, Busy) else kind("x")
         status, code, meaning, again = told[kind.code]
         assert (int(status), int(code)) == (status_of(error), code_of(error)), kind
         assert again == ("yes" if kind.retry else "no")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from earwitness import errors
-from earwitness.errors import Busy, EarwitnessError, HubFailed
+from earwitness.errors import Busy, EarwitnessError, HubFailed, TooMany
 
 
 def _all(root: type[EarwitnessError] = EarwitnessError) -> list[type[EarwitnessError]]:
@@ -13,7 +13,7 @@ def _all(root: type[EarwitnessError] = EarwitnessError) -> list[type[EarwitnessE
 
 
 def _made(kind: type[EarwitnessError]) -> EarwitnessError:
-    return Busy("full", retry_after_s=3.0) if kind is Busy else kind("it went wrong")
+    return kind("full", retry_after_s=3.0) if issubclass(kind, Busy) else kind("it went wrong")
 
 
 def test_codes_are_unique_and_stable_in_form() -> None:
@@ -33,7 +33,7 @@ def test_every_class_says_what_to_do(kind: type[EarwitnessError]) -> None:
 
 
 def test_only_a_full_server_and_a_hub_ask_to_come_back() -> None:
-    assert [kind for kind in _all() if kind.retry] == [Busy, HubFailed]
+    assert [kind for kind in _all() if kind.retry] == [Busy, TooMany, HubFailed]
     assert Busy("full", retry_after_s=2.5).retry_after_s == 2.5
 
 

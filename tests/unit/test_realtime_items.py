@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from earwitness.api import passes
+from earwitness.api.caller import the_house
 from earwitness.api.live.realtime_items import Items
 from earwitness.api.passes import MOST, REALTIME, Passes
 from earwitness.errors import Busy
@@ -157,9 +158,9 @@ def test_passes_end_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     held, clock = Passes(), 1_000.0
     monkeypatch.setattr(passes, "time", lambda: clock)
     key, until = held.issue({"a": 1}, 60)
-    assert (until, held.about(key), held.opens(REALTIME, key)) == (1_060, {"a": 1}, True)
-    assert not held.opens("/v1/models", key)
-    assert not held.opens(REALTIME, "ek_other")
+    assert (until, held.about(key), held.issuer(REALTIME, key)) == (1_060, {"a": 1}, the_house())
+    assert held.issuer("/v1/models", key) is None
+    assert held.issuer(REALTIME, "ek_other") is None
     for _ in range(MOST - 1):
         held.issue({}, 100)
     with pytest.raises(Busy):

@@ -58,7 +58,7 @@ def test_every_error_comes_back_as_its_own_class() -> None:
 
     for kind in kinds(EarwitnessError):
         if kind.__module__ == errors.__name__:
-            error = Busy("m", retry_after_s=2.0) if kind is Busy else kind("m", remedy="Do.", param="p")
+            error = kind("m", retry_after_s=2.0) if issubclass(kind, Busy) else kind("m", remedy="Do.", param="p")
             back = wire.error_in(wire.error_out(error))
             assert type(back) is kind
             assert (back.message, back.remedy, back.param) == (error.message, error.remedy, error.param)

@@ -9,6 +9,7 @@ from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
@@ -16,6 +17,8 @@ from starlette.exceptions import HTTPException
 from earwitness import telemetry, trial
 from earwitness.__about__ import __version__
 from earwitness.api import (
+    accounts,
+    administration,
     alignment,
     deepgram_rest,
     events,
@@ -29,6 +32,7 @@ from earwitness.api import (
     whispercpp,
     who,
 )
+from earwitness.api.access import Access
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
@@ -39,6 +43,9 @@ from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.live.storeroom import recover
 from earwitness.api.loads import Loads
+from earwitness.api.origins import crossing
+from earwitness.api.passes import Passes
+from earwitness.api.setup import first
 from earwitness.api.streams import Streams, Whose
 from earwitness.archive.sweeping import Policy, sweep
 from earwitness.archive.whole import Archive
@@ -76,6 +83,8 @@ DOORS = (
     transcripts,
     events,
     system,
+    accounts,
+    administration,
     ws,
     chunks,
     page,
@@ -108,15 +117,26 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_middleware(Edge, house=house)
+    if settings.cors:
+        app.add_middleware(CORSMiddleware, **crossing(settings.cors))
     return app
 
 
 def _house(settings: Settings, kit: Kit) -> House:
     """What the doors share."""
-    metrics = telemetry.Metrics()
+    metrics, passes = telemetry.Metrics(), Passes()
     log, archive = telemetry.logger(settings.log_level, settings.log_format), Archive(settings.archive, settings.kept)
+    access = Access(settings, archive, passes)
     hello: dict[str, Json] = {"version": __version__, "boot": uuid.uuid4().hex}
     streams = Streams(archive.events, log, hello, count=lambda topic, n: metrics.events.labels(topic).inc(n))
+    sessions = Sessions(
+        kit,
+        settings,
+        archive=archive,
+        count=metrics.session_ended,
+        drafted=lambda ident, seq, draft: _drafted(house, ident, seq, draft),
+        charge=access.charge,
+    )
     house = House(
         settings=settings,
         kit=kit,
@@ -126,9 +146,9 @@ def _house(settings: Settings, kit: Kit) -> House:
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
         archive=archive,
-        sessions=Sessions(
-            kit, settings, archive=archive, count=metrics.session_ended, drafted=partial(_drafted, streams)
-        ),
+        passes=passes,
+        access=access,
+        sessions=sessions,
         streams=streams,
     )
     archive.bell.heard_by(metrics.writes.inc)
@@ -150,6 +170,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     house: House = app.state.house
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
+    await first(house)
     works = (_preload, _sweep, _remeasure, _tidy, _forget, _look)
     tasks = [asyncio.create_task(work(house)) for work in works]
     tasks.append(asyncio.create_task(house.sessions.look()))
@@ -166,6 +187,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await in_thread(house.works.close)
+        house.access.close()
         await in_thread(house.save)
         await in_thread(house.archive.close)
         await in_thread(house.kit.close)
@@ -243,10 +265,11 @@ async def _look(house: House) -> None:
         await asyncio.sleep(EACH_S)
 
 
-def _drafted(streams: Streams, ident: str, seq: int, draft: Partial) -> None:
+def _drafted(house: House, ident: str, seq: int, draft: Partial) -> None:
     """Tell what a live session hears just now; by a part of its id: with all of it, anybody could join."""
     told = {f.name: getattr(draft, f.name) for f in fields(draft)}
-    streams.draft(ident, Whose(), {"session": ident[:8], "revision": seq, **told})
+    whose = Whose(owner=house.sessions.owners.of(ident))
+    house.streams.draft(ident, whose, {"session": ident[:8], "revision": seq, **told})
 
 
 def _gauges(house: House) -> dict[str, tuple[str, float]]:

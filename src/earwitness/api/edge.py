@@ -1,42 +1,44 @@
 """The edge of the server: who may come in, and what is written down about it. Plain ASGI, before any route.
 
-Every request gets an id; every route but a short list needs the key, once there is one; without a key the server
-answers only to loopback names, so that no web page can reach it through a name of its own. Request lines are logged
+Every request gets an id, and every one is looked at by `access` before a route sees it. Request lines are logged
 without query, body or names of files.
 """
 
 import asyncio
 import contextlib
-import hmac
 import re
 import time
 import uuid
-from collections.abc import Mapping
-from urllib.parse import parse_qs, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from earwitness import telemetry, traces
+from earwitness.api.caller import CALLER, caller_of
 from earwitness.api.errors import answer
 from earwitness.api.house import House
-from earwitness.errors import EarwitnessError, EngineFailed, Unauthorized
-
-OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live")
-"""Paths, and all below them, that need no key."""
+from earwitness.errors import EarwitnessError, EngineFailed
 
 DRAIN_S = 3.0
 """How long a refused upload is read to its end, so that the client sees the answer and not a broken pipe."""
 
-SCHEMES = {"bearer", "token"}
-KEY_PREFIXES = ("earwitness-key.", "openai-insecure-api-key.")
-"""Browsers can send a socket's key only as a subprotocol."""
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "microphone=(self), camera=(self)",
+    "cross-origin-opener-policy": "same-origin",
+    "content-security-policy": (
+        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+        "media-src 'self' blob:; connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'self'; "
+        "form-action 'self'"
+    ),
+}
+"""What every answer says to browsers, unless a door says something else. Waveforms are drawn with inline styles."""
 
-EXTENSIONS = {"chrome-extension", "moz-extension", "safari-web-extension"}
-"""Schemes of origins that no web page has: somebody installed these."""
+SCRIPTED = ("/docs", "/redoc")
+"""The pages of the API's documents, which start by a script within the page."""
 
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -90,7 +92,7 @@ class Edge:
                 status = message["status"]
                 told = MutableHeaders(scope=message)
                 told["x-request-id"] = ident
-                told["x-content-type-options"] = "nosniff"
+                _said(told, scope["path"])
                 told["openai-processing-ms"] = str(round((time.perf_counter() - began) * 1000))
                 if status >= 400 and not await body.drain():
                     told["connection"] = "close"
@@ -99,7 +101,7 @@ class Edge:
         telemetry.name(request=ident)
         try:
             with traces.span("request", headers, request=ident, method=scope["method"]) as facts:
-                self._admit(scope["path"], headers)
+                await self._admit(scope)
                 await self._app(scope, body.receive, sending)
                 facts |= {"route": getattr(scope.get("route"), "path", "unknown"), "status": status}
         except EarwitnessError as error:
@@ -114,11 +116,10 @@ class Edge:
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One socket: refused before it opens, or left to its door."""
-        headers, began = Headers(scope=scope), time.perf_counter()
+        began = time.perf_counter()
         telemetry.name(request=f"req_{uuid.uuid4().hex}")
         try:
-            self._admit(scope["path"], headers, _socket_key(scope))
-            self._same_origin(headers)
+            await self._admit(scope)
         except EarwitnessError as error:
             await WebSocket(scope, receive, send).send_denial_response(answer(error, scope["path"]))
             self._house.log.info("refused", path=scope["path"], code=error.code)
@@ -130,37 +131,11 @@ class Edge:
             self._house.metrics.requests.labels("SOCKET", route, 101).inc()
             self._house.log.info("socket", route=route, s=round(time.perf_counter() - began, 1))
 
-    def _same_origin(self, headers: Mapping[str, str]) -> None:
-        """Raise Unauthorized for a web page of another host, which browsers let open sockets to anywhere."""
-        told = headers.get("origin")
-        if told is None or self._house.settings.api_key is not None:
-            return
-        name = _name(told)
-        installed = told.partition("://")[0] in EXTENSIONS
-        if not installed and (name is None or name != _name(f"//{headers.get('host', '')}")):
-            raise Unauthorized(
-                f"a web page of {told[:100]!r} may not listen here",
-                remedy="Set EARWITNESS_API_KEY, and let the page send the key.",
-            )
-
-    def _admit(self, path: str, headers: Mapping[str, str], further: str = "") -> None:
-        """Raise Unauthorized for a stranger; `further` is a key that came by another way than the header."""
-        settings = self._house.settings
-        host = headers.get("host", "").lower()
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        allowed = settings.allowed_hosts or (() if settings.api_key else LOOPBACK)
-        if allowed and name not in {a.lower() for a in allowed}:
-            raise Unauthorized(
-                f"this server does not answer to the name {name[:100]!r}",
-                remedy="Call it by a loopback name, or set EARWITNESS_API_KEY or EARWITNESS_ALLOWED_HOSTS.",
-            )
-        key = settings.api_key
-        if key is None or any(path == p or path.startswith(f"{p}/") for p in OPEN):
-            return
-        given = _given(headers, further)
-        right = hmac.compare_digest(given.encode(), key.get_secret_value().encode())
-        if not right and not self._house.passes.opens(path, given):
-            raise Unauthorized("the API key is missing or wrong")
+    async def _admit(self, scope: Scope) -> None:
+        """Find out who calls, for whatever is done for them from here on. Raises what `Access.admit` raises."""
+        caller = await self._house.access.admit(scope)
+        scope["caller"] = caller
+        CALLER.set(caller)
 
     def _write_down(self, scope: Scope, ident: str, status: int, took_s: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
@@ -176,38 +151,13 @@ class Edge:
             route=route,
             status=status,
             ms=round(took_s * 1000),
+            by=caller_of(scope).id,
         )
 
 
-def key_of(scope: Scope) -> str:
-    """The key that a socket came with; empty for none."""
-    return _given(Headers(scope=scope), _socket_key(scope))
-
-
-def _given(headers: Mapping[str, str], further: str) -> str:
-    """The key in the header, else `further`; empty for another scheme."""
-    scheme, _, given = headers.get("authorization", f"bearer {further}").partition(" ")
-    return given.strip() if scheme.lower() in SCHEMES else ""
-
-
-def _name(address: str) -> str | None:
-    """The host in an address; None where there is none."""
-    try:
-        return urlsplit(address).hostname
-    except ValueError:
-        return None
-
-
-def _socket_key(scope: Scope) -> str:
-    """The key among a socket's subprotocols: after a prefix, or after the word `token` or `bearer`.
-
-    At `/` it may stand in the address too, as `token`: WhisperLive's clients have no other way.
-    """
-    offered = [str(p) for p in scope.get("subprotocols", ())]
-    for prefix in KEY_PREFIXES:
-        if found := next((p.removeprefix(prefix) for p in offered if p.startswith(prefix)), ""):
-            return found
-    if len(offered) > 1 and offered[0].lower() in SCHEMES:
-        return offered[1]
-    query: bytes = scope.get("query_string", b"") if scope["path"] == "/" else b""
-    return parse_qs(query.decode("latin-1")).get("token", [""])[0]
+def _said(headers: MutableHeaders, path: str) -> None:
+    """Add what is said to browsers, where the door did not."""
+    for name, value in HEADERS.items():
+        if name == "content-security-policy" and path in SCRIPTED:
+            value = value.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'")  # noqa: PLW2901
+        headers.setdefault(name, value)

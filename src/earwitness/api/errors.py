@@ -1,5 +1,6 @@
 """What an error looks like on the wire: one table from class to HTTP status, and each door's shape."""
 
+import math
 import uuid
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +17,9 @@ STATUS: dict[type[e.EarwitnessError], int] = {
     e.Conflict: 409,
     e.Unsupported: 400,
     e.Missing: 501,
+    e.Forbidden: 403,
     e.Unauthorized: 401,
+    e.TooMany: 429,
     e.Busy: 503,
     e.HubFailed: 502,
     e.TooLittleMemory: 507,
@@ -30,6 +33,9 @@ STATUS: dict[type[e.EarwitnessError], int] = {
 DEEPGRAM = "/v1/listen"
 """The path of Deepgram's door."""
 
+SOON_S = 60.0
+"""The OpenAI clients try again by themselves after waits up to this."""
+
 KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -41,8 +47,11 @@ def status_of(error: e.EarwitnessError) -> int:
 def headers_of(error: e.EarwitnessError) -> dict[str, str]:
     """Headers that tell a client whether and when to try again, as the OpenAI clients read them."""
     if isinstance(error, e.Busy):
-        return {"retry-after": str(max(1, round(error.retry_after_s))), "x-should-retry": "true"}
-    return {"x-should-retry": "true" if error.retry else "false"}
+        soon = not isinstance(error, e.TooMany) or error.retry_after_s <= SOON_S
+        wait = {"retry-after": str(max(1, math.ceil(error.retry_after_s)))}
+        return wait | {"x-should-retry": "true" if soon else "false"}
+    scheme = {"www-authenticate": "Bearer"} if status_of(error) == HTTPStatus.UNAUTHORIZED else {}
+    return scheme | {"x-should-retry": "true" if error.retry else "false"}
 
 
 def sentence(error: e.EarwitnessError) -> str:

@@ -12,7 +12,9 @@ from fastapi import Request, WebSocket
 from structlog.typing import FilteringBoundLogger
 
 from earwitness import batch, gathering
-from earwitness.api.bridge import Run, Work, Works, in_thread
+from earwitness.api.access import Access
+from earwitness.api.bridge import Note, Run, Tell, Work, Works, in_thread
+from earwitness.api.caller import CALLER, Caller, caller_of
 from earwitness.api.history import History, Moment
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
@@ -51,13 +53,14 @@ class House:
     archive: Archive
     sessions: Sessions
     streams: Streams
+    passes: Passes
+    access: Access
     history: History = field(default_factory=History)
     ready: bool = False
     why_not_ready: str = "the model is loading"
     started: float = field(default_factory=time.time)
     missed: dict[str, float] = field(default_factory=dict)
     """When a model could last not be loaded ahead."""
-    passes: Passes = field(default_factory=Passes)
 
     @property
     def people(self) -> People:
@@ -176,7 +179,7 @@ class House:
     def start(self, upload: Upload, key: object, run: Run) -> Work:
         """The work of an upload by a key, likewise; `run` is what is done where nobody does it yet."""
         upload.taken = True
-        work, shared = self.works.join(key, run, upload.close)
+        work, shared = self.works.join(key, charging(run, self.access.charge, CALLER.get()), upload.close)
         if shared:
             self.metrics.shared.inc()
         return work
@@ -243,8 +246,29 @@ def not_honoured(names: Sequence[str]) -> dict[str, str]:
 
 
 def caller(request: Request) -> str:
-    """Who sends a request, as far as sharing work is concerned: the key it came with."""
-    return request.headers.get("authorization", "")
+    """Who sends a request, as far as sharing work is concerned: the user or key, and what it came with."""
+    return f"{caller_of(request.scope).id} {request.headers.get('authorization', '')}"
+
+
+def charging(run: Run, charge: Callable[[Caller, float], None], caller: Caller) -> Run:
+    """A run whose sound is charged to somebody, as far as it came: whoever goes away before the end has heard that."""
+
+    def charged(tell: Tell, note: Note, stop: gathering.Stop) -> Transcript:
+        heard_s = 0.0
+
+        def noted(progress: gathering.Progress) -> None:
+            nonlocal heard_s
+            heard_s = max(heard_s, progress.done_s)
+            note(progress)
+
+        try:
+            found = run(tell, noted, stop)
+            heard_s = max(heard_s, found.duration_s)
+            return found
+        finally:
+            charge(caller, heard_s)
+
+    return charged
 
 
 async def transcript(request: Request, work: Work) -> Transcript:

@@ -2,10 +2,10 @@
 
 from starlette.requests import HTTPConnection
 
-from earwitness.archive.viewer import HOUSE, Viewer
+from earwitness.api.caller import caller_of
+from earwitness.archive.viewer import Viewer
 
 
 def viewer(request: HTTPConnection) -> Viewer:
-    """Whose eyes the archive is seen with; without accounts, the installation's own."""
-    del request
-    return HOUSE
+    """Whose eyes the archive is seen with: a user's, or the installation's own where it has no accounts."""
+    return caller_of(request.scope).viewer

@@ -5,7 +5,7 @@ A recording is seen by its owner, by whoever was granted its source or itself, a
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, and_, or_, select, true
 
 from earwitness.archive.schema.accounts import GrantRow
 from earwitness.archive.schema.heard import RecordingRow
@@ -21,6 +21,10 @@ class Viewer:
 
     id: str
     everything: bool = False
+    sources: tuple[str, ...] | None = None
+    """Ids of the only sources whose recordings are seen, as with a key that was made for them."""
+    every: bool = False
+    """With `sources`: all their recordings, whoever's they are."""
 
 
 HOUSE = Viewer("house", everything=True)
@@ -35,8 +39,12 @@ def sees(
         return true()
     mine = GrantRow.user_id == viewer.id, GrantRow.verb == verb
     recording = EventRow.recording_id if of is EventRow else RecordingRow.id
-    return or_(
+    may = or_(
         of.owner_id == viewer.id,
         of.source_id.in_(select(GrantRow.source_id).where(*mine, GrantRow.source_id.is_not(None))),
         recording.in_(select(GrantRow.recording_id).where(*mine, GrantRow.recording_id.is_not(None))),
     )
+    if viewer.sources is None:
+        return may
+    within = of.source_id.in_(viewer.sources)
+    return within if viewer.every else and_(within, may)

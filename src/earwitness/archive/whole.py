@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from earwitness.archive.accounts import Accounts
 from earwitness.archive.database import Database
 from earwitness.archive.editing import Editing
 from earwitness.archive.events import Bell, Events
@@ -29,6 +30,7 @@ class Archive:
         self.recordings = Recordings(self.database, self.writer, folder)
         self.editing = Editing(self.database, self.writer)
         self.search = Search(self.database)
+        self.accounts = Accounts(self.database, self.writer)
 
     def close(self) -> None:
         """Write what waits, and let go."""

@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from earwitness.cli import archive, bench, demo, doctor, evaluate, listen, models, serve, speakers, transcribe
+from earwitness.cli import (
+    archive,
+    bench,
+    demo,
+    doctor,
+    evaluate,
+    keys,
+    listen,
+    models,
+    serve,
+    speakers,
+    transcribe,
+    users,
+)
 from earwitness.cli.exits import INTERRUPTED, code_of, explain
 from earwitness.errors import EarwitnessError
 
@@ -27,6 +40,8 @@ app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(speakers.app, name="speakers")
 app.add_typer(archive.app, name="archive")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
 
 
 @app.callback(invoke_without_command=True)

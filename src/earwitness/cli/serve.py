@@ -23,7 +23,7 @@ UNREAD_MS = 60_000
 
 def serve(
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on; anything but loopback needs an API key.")
+        str | None, typer.Option(help="Address to listen on; on anything but loopback all need an account or the key.")
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = None,
 ) -> None:
@@ -45,14 +45,7 @@ def serve(
 
 
 def check(settings: "Settings") -> None:
-    """Raise Unauthorized where the world could reach a server without a key, and what Wyoming's port lacks."""
-    from earwitness.errors import Unauthorized
-
-    if settings.api_key is None and settings.host not in {"127.0.0.1", "localhost", "::1"}:
-        raise Unauthorized(
-            f"listening on {settings.host} lets others reach this server, and it has no API key",
-            remedy="Set one: EARWITNESS_API_KEY=$(openssl rand -hex 24) earwitness serve …, or listen on 127.0.0.1.",
-        )
+    """Raise what Wyoming's port lacks."""
     if settings.wyoming_port is not None:
         from earwitness.api.live import wyoming
 

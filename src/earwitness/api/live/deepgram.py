@@ -20,8 +20,8 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.websockets import WebSocketState
 
 from earwitness.api import house
+from earwitness.api.access import SCHEMES
 from earwitness.api.deepgram import Asked, Message, live, model_info, warnings
-from earwitness.api.edge import SCHEMES
 from earwitness.api.errors import DEEPGRAM, answer, sentence
 from earwitness.api.house import House
 from earwitness.api.live.conversation import SLOWEST_S, attended, reason, received

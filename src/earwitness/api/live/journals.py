@@ -3,16 +3,19 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from earwitness.audio import timebase
 from earwitness.config import Settings
-from earwitness.errors import EarwitnessError
-from earwitness.events import Gap, Numbered
+from earwitness.errors import EarwitnessError, StorageFailed
+from earwitness.events import Event, Gap, Noted, Numbered
 from earwitness.live import journal
-from earwitness.types import Samples
+from earwitness.live.journal import Journal
+from earwitness.live.session import Since
+from earwitness.types import Notice, Samples
 
 UNFINISHED_S = 86_400.0
 """How long the journal of a session stays that nobody took up."""
@@ -31,6 +34,23 @@ class Told:
         for event in await asyncio.to_thread(lambda: list(journal.read(self._folder))):
             if event.seq > after:
                 yield event
+
+
+def begun(folder: Path, about: Mapping[str, Any]) -> tuple[Journal | None, tuple[Event, ...]]:
+    """The journal of a new session, or what is to be told where there can be none."""
+    try:
+        return Journal(folder, about), ()
+    except StorageFailed as error:
+        journal.remove(folder)
+        told = f"the session is not kept, and ends with this connection's server: {error.message}"
+        return None, (Noted(Notice("not_kept", told)),)
+
+
+def left(folder: Path) -> tuple[Since, int, list[tuple[int, Samples]], tuple[Gap, ...]]:
+    """What an earlier process left: where it goes on and after which number, the sound from there on, and its holes."""
+    since, told = journal.reached(folder)
+    pieces = list(journal.sound(folder, since.position))
+    return since, told, pieces, tuple(lost(pieces, since.position))
 
 
 def sweep(settings: Settings, held: Collection[str]) -> None:

@@ -19,7 +19,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.types import Message
 
 from earwitness.api import house
-from earwitness.api.edge import key_of
+from earwitness.api.access import key_of
 from earwitness.api.errors import answer, openai_body
 from earwitness.api.house import House
 from earwitness.api.live.conversation import SLOWEST_S, attended, checked

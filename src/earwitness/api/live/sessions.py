@@ -14,15 +14,17 @@ from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
+from earwitness.api.caller import Caller
 from earwitness.api.live import journals
 from earwitness.api.live.hosted import Hosted
 from earwitness.api.live.journals import IDENT, Told
 from earwitness.api.live.line import Line
+from earwitness.api.live.owners import Owners, checked, signed
 from earwitness.api.live.storeroom import STORED, Storeroom, recipe_of
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings
-from earwitness.errors import Busy, EarwitnessError, NotFound, StorageFailed
-from earwitness.events import Event, Noted, Partial
+from earwitness.errors import Busy, EarwitnessError, NotFound
+from earwitness.events import Event, Partial
 from earwitness.kit import Kit
 from earwitness.live import desk, journal
 from earwitness.live.journal import Journal
@@ -66,9 +68,13 @@ class Sessions:
         archive: Archive | None = None,
         count: Callable[[str, float], None] = lambda *_: None,
         drafted: Callable[[str, int, Partial], None] = lambda *_: None,
+        charge: Callable[[Caller, float], None] = lambda *_: None,
     ) -> None:
-        """`count` is told how a session ended (docs/operations.md) and after how long, `drafted` of drafts by number."""
-        self.store = Storeroom(archive, settings)
+        """`count` is told how each session ended (docs/operations.md) and after how long, `drafted` of its drafts.
+
+        `charge` is told how much was heard for whom.
+        """
+        self.store, self.owners = Storeroom(archive, settings), Owners(charge)
         self._kit, self._settings, self._count, self._drafted = kit, settings, count, drafted
         self._open = dict[str, Hosted]()
         self._contexts = dict[str, AbstractContextManager[tuple[Plan, Session]]]()
@@ -140,11 +146,13 @@ class Sessions:
         hosted = self._open.get(ident)
         if hosted is None:
             if IDENT.fullmatch(ident) is not None and await asyncio.to_thread(journals.finished, folder):
+                checked(await asyncio.to_thread(journal.about, folder))
                 yield Told(ident, folder)
                 return
             hosted = self._open.get(ident)  # it may have been taken up meanwhile
         if hosted is None:
             hosted = await self._taken_up(ident, recipe)
+        self.owners.check(ident)
         line = hosted.join()
         try:
             yield line
@@ -262,7 +270,7 @@ class Sessions:
         if about is None:
             self._alone.add(ident)
         whole = {**(about or {}), **({STORED: stored} if stored else {})}
-        written, first = await asyncio.to_thread(self._begun, ident, whole)
+        written, first = await asyncio.to_thread(journals.begun, self._settings.sessions / ident, signed(whole))
         try:
             return await self._host(ident, recipe, written, first=first, stored=stored)
         except BaseException:
@@ -307,6 +315,7 @@ class Sessions:
         hosted.replay(pieces)
         holder.append(hosted)
         self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()
+        self.owners.begin(ident, since.position)
         return hosted
 
     def _left(self, line: Line) -> None:
@@ -334,6 +343,7 @@ class Sessions:
         if not hosted.session.over:
             why = "failed" if hosted.ended else "stopped" if self._draining else "left"
         self._count(why or "ended", time.monotonic() - self._began.pop(hosted.id))
+        self.owners.end(hosted.id, hosted.session.received)
         self._keeping.discard(hosted.id)
         self._alone.discard(hosted.id)
         self._spawn(asyncio.to_thread(context.__exit__, None, None, None))
@@ -344,14 +354,6 @@ class Sessions:
         task.add_done_callback(self._endings.discard)
 
     # ── what is kept ──
-    def _begun(self, ident: str, about: Mapping[str, Any]) -> tuple[Journal | None, tuple[Event, ...]]:
-        try:
-            return Journal(self._settings.sessions / ident, about), ()
-        except StorageFailed as error:
-            journal.remove(self._settings.sessions / ident)
-            told = f"the session is not kept, and ends with this connection's server: {error.message}"
-            return None, (Noted(Notice("not_kept", told)),)
-
     async def take_up(self, ident: str) -> None:
         """Go on with a stored session that an earlier process left, whether its client comes back or not.
 
@@ -383,14 +385,12 @@ class Sessions:
             await self._given_up(place)
             if not await asyncio.to_thread(journal.there, folder):
                 raise NotFound("there is no such session", remedy="Begin a new one.")
-            about = await asyncio.to_thread(journal.about, folder)
+            about = self.owners.known(ident, await asyncio.to_thread(journal.about, folder))
             wanted, stored = recipe(about), about.get(STORED)
             if stored and stored["alone"]:
                 self._alone.add(ident)
             written = await asyncio.to_thread(Journal, folder)  # nobody else writes it from here on
-            since, told = await asyncio.to_thread(journal.reached, folder)
-            pieces = await asyncio.to_thread(lambda: list(journal.sound(folder, since.position)))
-            holes = tuple(journals.lost(pieces, since.position))
+            since, told, pieces, holes = await asyncio.to_thread(journals.left, folder)
             return await self._host(ident, wanted, written, since, told, holes, pieces, stored)
         except BaseException:
             self._keeping.discard(ident)

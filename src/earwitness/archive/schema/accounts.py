@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Double, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Double, ForeignKey, Index, Integer, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from earwitness.archive.schema.base import NEVER_AGAIN, Ident, Serial, Tables
@@ -60,6 +60,17 @@ class KeyRow(Tables):
     made_s: Mapped[float] = mapped_column(Double)
     ends_s: Mapped[float | None] = mapped_column(Double)
     seen_s: Mapped[float | None] = mapped_column(Double)
+
+
+class SpentRow(Tables):
+    """What a key had transcribed on a day."""
+
+    __tablename__ = "spent"
+
+    key_id: Mapped[str] = mapped_column(ForeignKey("keys.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[int] = mapped_column(Integer, primary_key=True)
+    """Days since 1970, by UTC."""
+    heard_s: Mapped[float] = mapped_column(Double)
 
 
 class GrantRow(Tables):

@@ -94,9 +94,9 @@ def error_in(told: Told) -> EarwitnessError:
     """The error of a frame, of the class it was."""
     given = told["error"]
     kind = getattr(errors, str(given["kind"]), EngineFailed)
-    if kind is Busy:
-        return Busy(given["message"], retry_after_s=float(given["retry_after_s"]), remedy=given["remedy"])
     known = isinstance(kind, type) and issubclass(kind, EarwitnessError)
+    if isinstance(kind, type) and issubclass(kind, Busy):
+        return kind(given["message"], retry_after_s=float(given["retry_after_s"]), remedy=given["remedy"])
     found: EarwitnessError = (kind if known else EngineFailed)(given["message"], remedy=given["remedy"])
     found.param = given["param"]
     return found

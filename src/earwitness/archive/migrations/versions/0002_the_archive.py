@@ -302,6 +302,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_speakers_person_id", "speakers", ["person_id"], unique=False)
     op.create_table(
+        "spent",
+        sa.Column("key_id", sa.String(length=32), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("heard_s", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["key_id"], ["keys.id"], name="fk_spent_key_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("key_id", "day", name="pk_spent"),
+    )
+    op.create_table(
         "takes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("recording_id", sa.String(length=32), nullable=False),
@@ -369,6 +377,7 @@ def downgrade() -> None:
     op.drop_table("alerts")
     op.drop_index("ix_takes_recording_id", table_name="takes")
     op.drop_table("takes")
+    op.drop_table("spent")
     op.drop_index("ix_speakers_person_id", table_name="speakers")
     op.drop_table("speakers")
     op.drop_index("ix_segments_said_s_id", table_name="segments")

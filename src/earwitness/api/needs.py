@@ -1,0 +1,157 @@
+"""What each route needs: the one table of who may come through which door. A route that is not in it needs `admin`.
+
+`anybody` is everyone who came in, by a login or a key; `self` a login, or an administrator's key: it changes one's own
+account. The other words are scopes. A test walks all routes: a new one is added here, or in `OPEN`.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from starlette.routing import compile_path
+
+OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live")
+"""Paths, and all below them, that need neither login nor key."""
+
+OPEN_DOORS = ("/api/setup", "/api/login")
+"""Paths that look for themselves who may come in."""
+
+TABLE = """
+transcribe
+    POST /v1/audio/transcriptions
+    POST /v1/audio/translations
+    POST /v1/audio/diarization
+    GET /v1/models
+    POST /v1/realtime/client_secrets
+    POST /v1/realtime/transcription_sessions
+    SOCKET /v1/realtime
+    POST /v1/listen
+    SOCKET /v1/listen
+    POST /inference
+    POST /transcribe
+    POST /transcribe/enhanced
+    POST /transcribe/diarized
+    POST /alignment/word-level
+    POST /diarization/multi-model
+    SOCKET /
+    SOCKET /ws
+    POST /api/process-chunk
+    GET /models
+    GET /api/device-info
+    GET /v1/models/{name:path}
+    GET /models/{name:path}
+    POST /transcribe/{model:path}
+    GET /api/jobs
+    POST /api/jobs
+    GET /api/jobs/{job}
+    DELETE /api/jobs/{job}
+    POST /api/jobs/{job}/retry
+    GET /api/jobs/{job}/result
+    POST /batch/process
+    GET /api/batches/{batch}
+    POST /api/uploads
+    HEAD /api/uploads/{upload}
+    PATCH /api/uploads/{upload}
+    DELETE /api/uploads/{upload}
+archive:read
+    GET /api/recordings
+    GET /api/recordings/{ident}
+    GET /api/recordings/{ident}/export
+    GET /api/recordings/{ident}/audio
+    GET /api/recordings/{ident}/segments
+    GET /api/segments/{number}/history
+    GET /api/transcripts
+    GET /api/transcripts/export
+    GET /api/analytics/talk-time
+    GET /api/analytics/activity
+    GET /api/analytics/top-terms
+archive:write
+    PATCH /api/recordings/{ident}
+    DELETE /api/recordings/{ident}
+    PATCH /api/segments/{number}
+    POST /api/segments/{number}/undo
+    POST /api/segments/{number}/split
+    POST /api/segments/{number}/join
+alerts
+    GET /api/hooks
+    POST /api/hooks
+    GET /api/hooks/{hook}
+    PATCH /api/hooks/{hook}
+    DELETE /api/hooks/{hook}
+    POST /api/hooks/{hook}/test
+    GET /api/hooks/{hook}/deliveries
+people:read
+    GET /api/speakers
+    POST /api/speakers/identify
+    GET /api/speakers/{ident}
+people:write
+    POST /api/speakers
+    POST /api/speakers/merge
+    POST /api/speakers/split
+    PATCH /api/speakers/{ident}
+    DELETE /api/speakers/{ident}
+    POST /api/speakers/{ident}/voices
+metrics
+    GET /metrics
+anybody
+    GET /api/me
+self
+    POST /api/logout
+    PATCH /api/me
+    GET /api/logins
+    DELETE /api/logins/{ident}
+    GET /api/keys
+    POST /api/keys
+    DELETE /api/keys/{ident}
+    GET /api/grants
+admin
+    DELETE /v1/models/{name:path}
+    GET /api/users
+    POST /api/users
+    PATCH /api/users/{ident}
+    DELETE /api/users/{ident}
+    POST /api/grants
+    DELETE /api/grants/{number}
+    GET /api/audit
+"""
+"""Method and template of each route, below what it needs."""
+
+SEARCHES = ("GET /api/transcripts", "GET /api/transcripts/export")
+"""Routes that count as searches."""
+
+NOT_UPLOADS = ("POST /api/process-chunk",)
+"""Routes that transcribe and bring a little sound many times."""
+
+
+def opens(path: str) -> bool:
+    """Whether a path needs neither login nor key."""
+    return path in OPEN_DOORS or any(path == p or path.startswith(f"{p}/") for p in OPEN)
+
+
+@cache
+def table() -> Mapping[str, str]:
+    """What is needed, by method and template."""
+    need, found = "", dict[str, str]()
+    for line in TABLE.strip().splitlines():
+        if line.startswith(" "):
+            found[line.strip()] = need
+        else:
+            need = line
+    return found
+
+
+@cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    rows = [(*route.split(" ", 1), route) for route in table() if "{" in route]
+    return tuple((method, compile_path(template)[0], route) for method, template, route in rows)
+
+
+def row_of(method: str, path: str) -> str | None:
+    """The table's row for a request, or for a socket with SOCKET as its method; None for a route that it lacks.
+
+    HEAD needs what GET does, where it has no row.
+    """
+    if f"{method} {path}" in table():
+        return f"{method} {path}"
+    found = next((row for verb, shape, row in _patterns() if verb == method and shape.match(path)), None)
+    return row_of("GET", path) if found is None and method == "HEAD" else found

@@ -1,0 +1,305 @@
+"""Who comes in: every route of the application, with no login, with one that may see nothing, and with a stolen one."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from sqlalchemy import insert
+from starlette.routing import BaseRoute
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from earwitness import config
+from earwitness.api.app import create
+from earwitness.api.needs import NOT_UPLOADS, OPEN_DOORS, SEARCHES, opens, row_of, table
+from earwitness.archive.account import SCOPES, By, User
+from earwitness.archive.schema.heard import RecordingRow, SegmentRow
+from earwitness.archive.whole import Archive
+from support import sounds
+from support.server import running
+
+PASSWORD = "tall ships over quiet water"
+SECRET = "zanzibarberries"
+"""What is said in a recording of somebody else, and what they are called."""
+
+
+def _flat(routes: list[BaseRoute]) -> Iterator[BaseRoute]:
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is None:
+            yield route
+        else:
+            yield from _flat(inner.routes)
+
+
+def _rows(app: FastAPI) -> list[tuple[str, str]]:
+    """Method and template of every route and socket."""
+    found = list[tuple[str, str]]()
+    for route in _flat(app.router.routes):
+        if isinstance(route, APIWebSocketRoute):
+            found.append(("SOCKET", route.path))
+        elif isinstance(route, APIRoute):
+            found += [(method, route.path) for method in sorted(route.methods or ())]
+    return found
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
+    app = create(config.load(home=tmp_path_factory.mktemp("rows"), preload=False, log_level="error"))
+    app.state.house.access.close()
+    app.state.house.archive.close()
+    app.state.house.kit.close()
+    return _rows(app)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server with accounts, and who has one."""
+
+    address: str
+    admin: User
+    viewer: User
+    admin_key: str
+    viewer_key: str
+    login: str
+    """Id of the administrator's login."""
+    recording: str = "r_secret"
+
+    def client(self, key: str = "") -> httpx.Client:
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        return httpx.Client(base_url=self.address, headers=headers, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """One recording and one voice are there; the viewer may see neither."""
+    settings = config.load(home=tmp_path_factory.mktemp("accounts"), preload=False, log_level="error")
+    archive, by = Archive(settings.archive, settings.kept), By()
+    accounts = archive.accounts
+    admin = accounts.begin(f"admin {SECRET}", PASSWORD, by)
+    viewer = accounts.add("viewer", "viewer", PASSWORD, by)
+    everything = accounts.keys.make(admin, "all", SCOPES, by)[1]
+    little = accounts.keys.make(viewer, "own", ("transcribe", "archive:read", "archive:write", "sources:read"), by)[1]
+    found = accounts.logins.of(accounts.logins.begin(admin, by, ""))
+    assert found is not None
+    recording = {
+        "id": Place.recording, "kind": "file", "state": "whole", "title": SECRET, "owner_id": admin.id, "began_s": 1.0,
+        "duration_s": 1.0, "about": {}, "kept": False, "made_s": 1.0, "changed_s": 1.0,
+    }  # fmt: skip
+    segment = {
+        "recording_id": Place.recording, "number": 1, "said_s": 1.0, "start_s": 0.0, "end_s": 1.0, "text": SECRET,
+        "tokens": SECRET, "words": [], "rest": {}, "revision": 0, "by_person": False,
+    }  # fmt: skip
+    archive.writer.write(lambda c: c.execute(insert(RecordingRow).values(recording)).rowcount)
+    archive.writer.write(lambda c: c.execute(insert(SegmentRow).values(segment)).rowcount)
+    archive.close()
+    with running(settings) as address:
+        yield Place(address, admin, viewer, everything, little, found[1].id)
+
+
+# ── the table ──
+def test_every_route_is_in_the_table(rows: list[tuple[str, str]]) -> None:
+    missing = [f"{m} {p}" for m, p in rows if not opens(p) and f"{m} {p}" not in table()]
+    assert not missing, (
+        f"no one but administrators may call {missing}: say in TABLE of api/needs.py what they need "
+        "(a scope, `anybody` or `self`), or put them into OPEN there if they may be called without login and key"
+    )
+    assert len(rows) > 40
+    assert set(table().values()) <= {*SCOPES, "anybody", "self"}
+
+
+def test_every_path_is_found_in_its_own_row(rows: list[tuple[str, str]]) -> None:
+    for method, template in rows:
+        if not opens(template):
+            assert row_of(method, re.sub(r"\{[^}]*\}", "u_0123", template)) == f"{method} {template}"
+
+
+# ── walking all routes ──
+def _filled(template: str, place: Place) -> str:
+    """The path with ids of somebody else's things in it."""
+    ids = {"/api/users/": place.admin.id, "/api/keys/": place.admin_key.split("_")[1], "/api/logins/": place.login}
+    wanted = next((ident for start, ident in ids.items() if template.startswith(start)), Place.recording)
+    return re.sub(r"\{(number|[a-z]*_number)\}", "1", re.sub(r"\{(?!number)[^}]*\}", wanted, template))
+
+
+BODY: dict[str, Any] = {"user": "me", "id": Place.recording, "q": SECRET, "name": "x", "ids": [Place.recording]}
+
+
+def _called(http: httpx.Client, method: str, path: str, *, body: bool) -> httpx.Response:
+    if method in {"GET", "DELETE"} or not body:
+        return http.request(method, path, params={"q": SECRET, "all": "false"} if method == "GET" else None)
+    return http.request(method, path, json=BODY)
+
+
+def test_a_stranger_gets_nowhere(rows: list[tuple[str, str]], place: Place) -> None:
+    with place.client() as http:
+        for method, template in rows:
+            if method == "SOCKET" or opens(template):
+                continue
+            for body in (True, False):
+                found = _called(http, method, _filled(template, place), body=body)
+                assert found.status_code == 401, f"{method} {template}"
+                assert SECRET not in found.text
+
+
+@pytest.mark.parametrize(
+    "offered", [(), ("token", "wrong"), ("bearer", "x"), ("earwitness-key.ew_00000000_" + "x" * 43,)]
+)
+def test_no_socket_opens_for_a_stranger(rows: list[tuple[str, str]], place: Place, offered: tuple[str, ...]) -> None:
+    for path in (path for method, path in rows if method == "SOCKET"):
+        with (
+            pytest.raises(InvalidStatus) as caught,
+            connect(
+                place.address.replace("http", "ws") + path,
+                subprotocols=[Subprotocol(o) for o in offered] or None,
+                open_timeout=30,
+            ),
+        ):
+            pass
+        assert caught.value.response.status_code == 401, path
+
+
+def test_who_may_see_nothing_sees_nothing(rows: list[tuple[str, str]], place: Place) -> None:
+    """With the ids of somebody else's things, on every route, by key and by cookie."""
+    with place.client() as by_cookie, place.client(place.viewer_key) as by_key:
+        assert by_cookie.post("/api/login", json={"name": "viewer", "password": PASSWORD}).status_code == 200
+        for http in (by_key, by_cookie):
+            for method, template in rows:
+                if method == "SOCKET" or opens(template) or template in {"/api/logout", "/api/me"}:
+                    continue
+                found = _called(http, method, _filled(template, place), body=True)
+                told = f"{method} {template}: {found.status_code} {found.text[:200]}"
+                assert SECRET not in found.text.replace(f"'{SECRET}'", ""), told
+                assert place.admin.id not in found.text.replace(f"'{place.admin.id}'", ""), told
+                assert found.status_code < 500 or found.status_code in {501, 503}, told
+                need = table()[f"{method} {template}"]
+                if need in {"admin", "metrics", "people:read", "people:write"}:
+                    assert found.status_code == 403, told
+    with place.client(place.admin_key) as http:
+        assert http.get("/api/users").json()["users"][0]["name"] == f"admin {SECRET}"
+        assert {key["user"] for key in http.get("/api/keys?all=true").json()["keys"]} == {
+            place.admin.id,
+            place.viewer.id,
+        }
+        assert place.login in str(http.get("/api/logins?all=true").json())
+
+
+def test_a_key_does_what_it_is_for_and_no_more(place: Place, sample: Path) -> None:
+    with place.client(place.admin_key) as http:
+        made = http.post("/api/keys", json={"name": "only people", "scopes": ["people:read"]}).json()
+        assert http.get("/metrics").status_code == 200
+    with place.client(made["key"]) as http:
+        assert http.get("/api/speakers").status_code == 200
+        for method, path in (
+            ("GET", "/v1/models"),
+            ("POST", "/api/speakers"),
+            ("GET", "/metrics"),
+            ("GET", "/api/users"),
+        ):
+            found = http.request(method, path)
+            assert found.status_code == 403, path
+        assert http.get("/v1/models").json()["error"]["type"] == "permission_error"
+        assert http.post("/api/keys", json={"name": "more", "scopes": ["people:read"]}).status_code == 403
+        assert http.get("/api/me").json()["scopes"] == ["people:read"]
+    with place.client(place.admin_key) as http:
+        assert http.delete(f"/api/keys/{made['card']['id']}").status_code == 200
+    with place.client(made["key"]) as http:
+        assert http.get("/api/speakers").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header", ["Authorization: Bearer", "Authorization: Token", "authorization: bearer", "X-API-Key:"]
+)
+def test_a_key_comes_by_every_way(place: Place, header: str) -> None:
+    name, _, scheme = header.partition(":")
+    value = f"{scheme.strip()} {place.viewer_key}".strip()
+    assert httpx.get(f"{place.address}/v1/models", headers={name: value}).status_code == 200
+    assert httpx.get(f"{place.address}/v1/models", headers={name: value + "x"}).status_code == 401
+    assert httpx.get(f"{place.address}/v1/models?token={place.viewer_key}").status_code == 401
+
+
+def test_the_log_says_who_may_not(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    settings = config.load(home=tmp_path, preload=False, log_format="json")
+    archive, by = Archive(settings.archive, settings.kept), By()
+    user = archive.accounts.begin("Anna", PASSWORD, by)
+    key, whole = archive.accounts.keys.make(user, "k", ("metrics",), by)
+    archive.close()
+    with running(settings) as address:
+        for path in ("/v1/models", "/metrics"):
+            httpx.get(f"{address}{path}", headers={"x-api-key": whole})
+        httpx.get(f"{address}/v1/models")
+    log = capfd.readouterr().err
+    lines = [line for line in map(json.loads, log.splitlines()) if line["event"] == "request"]
+    assert [(line["status"], line["by"]) for line in lines] == [(403, key.id), (401, "stranger")]
+    assert whole.rpartition("_")[2] not in log
+
+
+def test_a_live_session_is_its_owners(place: Place) -> None:
+    quiet = bytes(6400)
+    with place.client(place.viewer_key) as mine, place.client(place.admin_key) as admin:
+        other = admin.post("/api/keys", json={"name": "b", "scopes": ["transcribe"]}).json()["key"]
+        began = mine.post("/api/process-chunk?drafts=false", content=quiet)
+        assert began.status_code == 200, began.text
+        ident = began.json()["session"]
+        again = f"/api/process-chunk?session={ident}&drafts=false"
+        assert mine.post(again, content=quiet).status_code == 200
+        theirs = admin.post("/api/process-chunk?drafts=false", content=quiet).json()["session"]
+        hers = mine.post(f"/api/process-chunk?session={theirs}&drafts=false", content=quiet)
+        nobody = mine.post(f"/api/process-chunk?session={'0' * 32}&drafts=false", content=quiet)
+        assert (hers.status_code, hers.json()) == (nobody.status_code, nobody.json())
+        assert hers.status_code == 404
+        with place.client(other) as key:
+            assert key.post(again, content=quiet).status_code == 200  # an administrator's: it sees everything
+        for client, one in ((mine, ident), (admin, theirs)):
+            assert client.post(f"/api/process-chunk?session={one}&end=true", content=b"").json()["over"]
+        over = mine.post(f"/api/process-chunk?session={theirs}", content=b"")
+        assert over.status_code == 404
+
+
+def test_audio_is_charged_to_the_key(place: Place, sample: Path) -> None:
+    with place.client(place.admin_key) as http:
+        told = {"name": "little", "scopes": ["transcribe"], "audio_seconds_per_day": 1}
+        key = http.post("/api/keys", json=told).json()["key"]
+    files = {"file": ("a.wav", sounds.wav(sounds.silence(1.5)))}
+    with place.client(key) as http:
+        first = http.post("/v1/audio/transcriptions", files=files, data={"model": "whisper-1"})
+        assert first.status_code == 200
+        second = http.post("/v1/audio/transcriptions", files=files, data={"model": "whisper-1"})
+        while second.status_code == 200:  # it is counted soon, not at once
+            second = http.post("/v1/audio/transcriptions", files=files, data={"model": "whisper-1"})
+        assert second.status_code == 429
+        assert second.json()["error"]["type"] == "rate_limit_error"
+        assert 0 < int(second.headers["retry-after"]) <= 86_400
+        deepgram = http.post(
+            "/v1/listen", content=sounds.wav(sounds.silence(1.0)), headers={"content-type": "audio/wav"}
+        )
+        assert deepgram.status_code == 429
+        assert deepgram.json()["code"] == "too_many_requests"
+        assert http.get("/v1/models").status_code == 200
+        with (
+            pytest.raises(InvalidStatus) as caught,
+            connect(f"{place.address.replace('http', 'ws')}/ws", additional_headers={"authorization": f"Bearer {key}"}),
+        ):
+            pass
+        assert caught.value.response.status_code == 429
+
+
+def test_searches_are_searches() -> None:
+    assert {*SEARCHES, *NOT_UPLOADS} <= set(table())
+    assert row_of("HEAD", "/v1/models") == "GET /v1/models"
+    assert row_of("HEAD", "/api/uploads/a") == "HEAD /api/uploads/{upload}"
+    assert row_of("HEAD", "/nothing") is None
+
+
+def test_open_doors_are_few() -> None:
+    assert OPEN_DOORS == ("/api/setup", "/api/login")
+    for path in ("/api/setups", "/api/login/x", "/livezz", "/health../models", "/docs.json", "/LIVEZ", "//livez"):
+        assert not opens(path)
