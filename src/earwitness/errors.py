@@ -6,7 +6,8 @@ EarwitnessError
 │  ├─ NoSoundTrack      a video or container without sound
 │  ├─ EmptyAudio        a recording with no samples in it
 │  ├─ UnsafeSource      it points at other files or addresses
-│  └─ TooLarge          more bytes than this installation accepts
+│  ├─ TooLarge          more bytes than this installation accepts
+│  └─ Conflict          it can't be done as things are now
 ├─ NotFound ─────────── a file that is not there
 ├─ UnknownModel ─────── a model nobody knows here
 ├─ Unsupported ──────── understood, but the chosen engine or this version cannot do it
@@ -82,6 +83,13 @@ class TooLarge(BadInput):
 
     code = "too_large"
     default_remedy = "Send a smaller file, or raise EARWITNESS_MAX_UPLOAD_MB."
+
+
+class Conflict(BadInput):
+    """Understood, and not possible in the state that things are in."""
+
+    code = "conflict"
+    default_remedy = "Look how things are now, and ask for something else."
 
 
 class NotFound(EarwitnessError, FileNotFoundError):

@@ -10,6 +10,7 @@ from earwitness import errors as e
 
 STATUS: dict[type[e.EarwitnessError], int] = {
     e.TooLarge: 413,
+    e.Conflict: 409,
     e.BadInput: 400,
     e.UnknownModel: 404,
     e.NotFound: 404,

@@ -13,14 +13,20 @@ TOPICS = ("recordings", "segments", "jobs", "models", "sources", "alerts", "peop
 
 
 def happened(
-    connection: Connection, topic: str, kind: str, about: Mapping[str, Json], *, recording: str | None = None
+    connection: Connection,
+    topic: str,
+    kind: str,
+    about: Mapping[str, Json],
+    *,
+    recording: str | None = None,
+    owner: str | None = None,
 ) -> None:
-    """Write down one event; one of a recording is told to those who may see the recording.
+    """Write down one event; one of a recording is told to those who may see the recording, others to their `owner`.
 
     `about` holds ids and plain facts for whoever looks further, not what was said.
     """
     found = select(RecordingRow.owner_id, RecordingRow.source_id).where(RecordingRow.id == recording)
-    owner, source = connection.execute(found).one_or_none() or (None, None)
+    owner, source = connection.execute(found).one_or_none() or (owner, None)
     connection.execute(
         insert(EventRow).values(
             at_s=time.time(),

@@ -21,6 +21,11 @@ class Viewer:
     id: str
     everything: bool = False
 
+    @property
+    def owner(self) -> str | None:
+        """Whose it is what they make; what the installation makes is nobody's."""
+        return None if self.id == "house" else self.id
+
 
 HOUSE = Viewer("house", everything=True)
 """The installation itself: commands on its machine, and a server without accounts."""

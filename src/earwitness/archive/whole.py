@@ -4,7 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from earwitness.archive.database import Database
+from earwitness.archive.hooks import Hooks
+from earwitness.archive.jobs import Jobs
 from earwitness.archive.people import People
+from earwitness.archive.results import Results
 from earwitness.archive.seal import Seal
 from earwitness.archive.writer import Writer
 
@@ -19,6 +22,9 @@ class Archive:
         self.writer = Writer(self.database, woken)
         self.seal = Seal(folder / "secrets.key")
         self.people = People(self.database)
+        self.jobs = Jobs(self.database, self.writer)
+        self.results = Results(self.database, folder)
+        self.hooks = Hooks(self.database, self.writer, self.seal)
 
     def close(self) -> None:
         """Write what waits, and let go."""
