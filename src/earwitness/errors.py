@@ -17,6 +17,7 @@ EarwitnessError
 ├─ Busy ─────────────── full right now; come back after `retry_after_s`
 ├─ TooLittleMemory ──── the model never fits into the memory that models may take
 ├─ EngineFailed ─────── the recogniser itself broke
+├─ Unreachable ──────── an address that somebody gave does not answer as it should
 ├─ HubFailed ────────── a model hub could not be reached, or will not give what was asked
 ├─ StorageFailed ────── the disk is full or may not be written, or what is kept can't be read
 └─ Cancelled ────────── somebody stopped it
@@ -171,6 +172,14 @@ class HubFailed(EarwitnessError, ConnectionError):
     default_remedy = (
         "Try again: what has come is kept. Without a network, bring the model by `earwitness models import`."
     )
+
+
+class Unreachable(EarwitnessError, ConnectionError):
+    """Whoever is to be fetched from or told something can't be reached, or broke off."""
+
+    code = "unreachable"
+    retry = True
+    default_remedy = "Try again later, or check the address."
 
 
 class StorageFailed(EarwitnessError, OSError):

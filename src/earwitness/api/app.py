@@ -27,6 +27,7 @@ from earwitness.config import Settings, ensure_folder
 from earwitness.errors import BadInput, EarwitnessError, NotFound
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
+from earwitness.working.worker import Worker
 
 SWEEP_S = 15.0
 
@@ -54,6 +55,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         archive=Archive(settings.archive, settings.kept),
         sessions=Sessions(kit, settings, count=metrics.session_ended),
     )
+    house.worker = Worker(settings, kit, house.archive, log=house.log.info, count=house.count)
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
     house.metrics.watch_lags(house.sessions.lags)
@@ -104,6 +106,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     house: House = app.state.house
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
+    await in_thread(house.worker.start)
     tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure)]
     tasks.append(asyncio.create_task(house.sessions.look()))
     if house.uses.notice:
@@ -116,6 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await in_thread(house.worker.close)
         await in_thread(house.works.close)
         await in_thread(house.save)
         await in_thread(house.archive.close)
@@ -164,6 +168,7 @@ def _gauges(house: House) -> dict[str, tuple[str, float]]:
     loaded, limit = house.kit.pool.loaded(), house.kit.pool.limits.size
     return {
         "earwitness_running": ("Recordings in work", len(house.works)),
+        "earwitness_running_jobs": ("Jobs of the queue in work", len(house.worker)),
         "earwitness_places": ("Recordings that may be in work at once", house.settings.seats),
         "earwitness_live_sessions": ("Live sessions", len(house.sessions)),
         "earwitness_live_sessions_limit": ("Live sessions that may be there at once", house.settings.live_sessions),

@@ -30,6 +30,7 @@ from earwitness.reference import acquaint
 from earwitness.stages.recipe import CHANNELS, Known, Recipe
 from earwitness.telemetry import Metrics
 from earwitness.types import Can, Segment, Transcript
+from earwitness.working.worker import Worker
 
 R = TypeVar("R")
 
@@ -47,6 +48,7 @@ class House:
     uses: Uses
     archive: Archive
     sessions: Sessions
+    worker: Worker = field(init=False)
     ready: bool = False
     why_not_ready: str = "the model is loading"
     started: float = field(default_factory=time.time)
@@ -179,12 +181,12 @@ class House:
             except EarwitnessError as error:
                 self.metrics.failures.labels(error.code).inc()
                 raise
-            self._count(found, time.monotonic() - began)
+            self.count(found, time.monotonic() - began)
             return found
 
         return run
 
-    def _count(self, found: Transcript, took_s: float) -> None:
+    def count(self, found: Transcript, took_s: float) -> None:
         """Count a run; one without words by the part that told the speakers apart."""
         model = found.provenance.model or found.provenance.methods.get("speakers", "")
         if found.provenance.model:
