@@ -57,7 +57,7 @@ def checked(url: str) -> "httpx.URL":
         host = found.raw_host.decode("ascii")
     except (httpx.InvalidURL, UnicodeError, TypeError) as error:
         raise BadInput("the address can't be read", param="url") from error
-    if found.scheme not in {"http", "https"} or not host:
+    if found.scheme not in {"http", "https"} or not host or not 0 < _port(found) < 2**16:
         raise BadInput("the address has to look like https://host/path", param="url")
     if len(url) > LONGEST or not url.isprintable() or " " in url or "\\" in url:
         raise BadInput(f"the address holds spaces or control characters, or over {LONGEST} of any", param="url")
@@ -75,7 +75,8 @@ def shown(url: str) -> str:
 def refused(address: Address, *, private: bool) -> bool:
     """Whether nothing may be fetched from there or sent there; `private` allows this machine and its network."""
     for one in _meant(address):
-        if one in METADATA or one.is_multicast or one.is_unspecified or one.is_link_local or one.is_reserved:
+        nowhere = one.is_multicast or one.is_unspecified or (one.is_reserved and not one.is_loopback)
+        if one in METADATA or one.is_link_local or nowhere:
             return True
         if not (one.is_global or (private and (one.is_private or one.is_loopback))):
             return True
@@ -209,7 +210,7 @@ async def _received(
 
 
 def _port(url: "httpx.URL") -> int:
-    return url.port or (443 if url.scheme == "https" else 80)
+    return url.port if url.port is not None else 443 if url.scheme == "https" else 80
 
 
 def _name(url: str) -> str:

@@ -114,6 +114,8 @@ def test_a_recipe_comes_back_from_the_queue_as_it_was() -> None:
         to_s=5.0,
     )
     assert orders.from_json(orders.as_json(rich)) == rich
+    again = orders.as_json(orders.from_json(orders.as_json(rich)))
+    assert orders.result("d", orders.as_json(rich)) == orders.result("d", again)
     assert orders.result("d", orders.as_json(rich)) != orders.result("d", orders.as_json(RECIPE))
     with pytest.raises(ValueError, match="not understood"):
         orders.from_json({"model": 5})

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -13,7 +14,19 @@ from starlette.exceptions import HTTPException
 
 from earwitness import telemetry, trial
 from earwitness.__about__ import __version__
-from earwitness.api import alignment, deepgram_rest, native, openai, poll, speakers, whispercpp, who
+from earwitness.api import (
+    alignment,
+    deepgram_rest,
+    hooks,
+    jobs,
+    native,
+    openai,
+    poll,
+    speakers,
+    uploading,
+    whispercpp,
+    who,
+)
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
@@ -27,6 +40,7 @@ from earwitness.config import Settings, ensure_folder
 from earwitness.errors import BadInput, EarwitnessError, NotFound
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
+from earwitness.working.sending import Sender
 from earwitness.working.worker import Worker
 
 SWEEP_S = 15.0
@@ -56,6 +70,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         sessions=Sessions(kit, settings, count=metrics.session_ended),
     )
     house.worker = Worker(settings, kit, house.archive, log=house.log.info, count=house.count)
+    house.sender = Sender(house.archive.hooks, private=settings.allow_private_urls, log=house.log.info)
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
     house.metrics.watch_lags(house.sessions.lags)
@@ -76,6 +91,9 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         alignment,
         poll,
         speakers,
+        jobs,
+        hooks,
+        uploading,
         ws,
         chunks,
         page,
@@ -107,6 +125,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
     await in_thread(house.worker.start)
+    house.sender.start()
     tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure)]
     tasks.append(asyncio.create_task(house.sessions.look()))
     if house.uses.notice:
@@ -120,6 +139,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await in_thread(house.worker.close)
+        await in_thread(house.sender.close)
         await in_thread(house.works.close)
         await in_thread(house.save)
         await in_thread(house.archive.close)
@@ -131,6 +151,7 @@ def _clear(house: House) -> None:
     """Remove uploads that a killed server left behind."""
     for left in ensure_folder(house.settings.scratch).glob("upload-*"):
         left.unlink(missing_ok=True)
+    uploading.sweep(house, time.time() - uploading.KEEP_S)
 
 
 async def _preload(house: House) -> None:

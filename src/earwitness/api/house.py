@@ -30,6 +30,7 @@ from earwitness.reference import acquaint
 from earwitness.stages.recipe import CHANNELS, Known, Recipe
 from earwitness.telemetry import Metrics
 from earwitness.types import Can, Segment, Transcript
+from earwitness.working.sending import Sender
 from earwitness.working.worker import Worker
 
 R = TypeVar("R")
@@ -49,6 +50,9 @@ class House:
     archive: Archive
     sessions: Sessions
     worker: Worker = field(init=False)
+    sender: Sender = field(init=False)
+    arriving: set[str] = field(default_factory=set)
+    """Uploads to which something is just coming."""
     ready: bool = False
     why_not_ready: str = "the model is loading"
     started: float = field(default_factory=time.time)

@@ -9,6 +9,7 @@ from earwitness.archive.jobs import Jobs
 from earwitness.archive.people import People
 from earwitness.archive.results import Results
 from earwitness.archive.seal import Seal
+from earwitness.archive.uploads import Uploads
 from earwitness.archive.writer import Writer
 
 
@@ -23,6 +24,7 @@ class Archive:
         self.seal = Seal(folder / "secrets.key")
         self.people = People(self.database)
         self.jobs = Jobs(self.database, self.writer)
+        self.uploads = Uploads(self.database, self.writer)
         self.results = Results(self.database, folder)
         self.hooks = Hooks(self.database, self.writer, self.seal)
 

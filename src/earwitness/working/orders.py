@@ -18,9 +18,10 @@ def _adapter() -> TypeAdapter[Recipe]:
 
 
 def as_json(recipe: Recipe) -> dict[str, Json]:
-    """A recipe as plain values, with all that is in it."""
+    """A recipe as plain values, with all that is in it; the same for the same one."""
     found = _adapter().dump_python(recipe, mode="json")
     assert isinstance(found, dict)
+    found["ask"]["optional"] = sorted(recipe.ask.optional)  # a set has no order of its own
     return found
 
 

@@ -183,7 +183,7 @@ class Worker:
         path = self._recording(job, running.stop)
         digest = inbox.digest(path)
         if not job.about.get("fresh"):
-            found = leases.found_out(job.id, orders.result(digest, job.recipe))
+            found = leases.found_out(job.id, orders.result(digest, orders.as_json(self._kit.settled(recipe))))
             if found is None or found.over:
                 return found
         began = time.monotonic()
