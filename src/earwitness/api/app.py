@@ -41,6 +41,7 @@ from earwitness.errors import BadInput, EarwitnessError, NotFound
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
 from earwitness.working.sending import Sender
+from earwitness.working.watched import Watched
 from earwitness.working.worker import Worker
 
 SWEEP_S = 15.0
@@ -70,6 +71,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         sessions=Sessions(kit, settings, count=metrics.session_ended),
     )
     house.worker = Worker(settings, kit, house.archive, log=house.log.info, count=house.count)
+    house.watched = Watched(settings, house.archive, house.worker, log=house.log.info)
     house.sender = Sender(house.archive.hooks, private=settings.allow_private_urls, log=house.log.info)
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
@@ -126,6 +128,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await in_thread(lambda: _clear(house))
     await in_thread(house.worker.start)
     house.sender.start()
+    house.watched.start()
     tasks = [asyncio.create_task(work(house)) for work in (_preload, _sweep, _remeasure)]
     tasks.append(asyncio.create_task(house.sessions.look()))
     if house.uses.notice:
@@ -138,6 +141,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await in_thread(house.watched.close)
         await in_thread(house.worker.close)
         await in_thread(house.sender.close)
         await in_thread(house.works.close)

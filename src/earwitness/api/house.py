@@ -31,6 +31,7 @@ from earwitness.stages.recipe import CHANNELS, Known, Recipe
 from earwitness.telemetry import Metrics
 from earwitness.types import Can, Segment, Transcript
 from earwitness.working.sending import Sender
+from earwitness.working.watched import Watched
 from earwitness.working.worker import Worker
 
 R = TypeVar("R")
@@ -51,6 +52,7 @@ class House:
     sessions: Sessions
     worker: Worker = field(init=False)
     sender: Sender = field(init=False)
+    watched: Watched = field(init=False)
     arriving: set[str] = field(default_factory=set)
     """Uploads to which something is just coming."""
     ready: bool = False

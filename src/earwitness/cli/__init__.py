@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from earwitness.cli import bench, demo, doctor, evaluate, listen, models, serve, speakers, transcribe
+from earwitness.cli import batch, bench, demo, doctor, evaluate, listen, models, serve, speakers, transcribe
 from earwitness.cli.exits import INTERRUPTED, code_of, explain
 from earwitness.errors import EarwitnessError
 
@@ -18,6 +18,7 @@ app = typer.Typer(
     epilog="Start with [bold]earwitness demo[/bold], or [bold]earwitness transcribe FILE[/bold].",
 )
 app.command("transcribe")(transcribe.transcribe)
+app.command("batch")(batch.batch)
 app.command("listen")(listen.listen)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
