@@ -12,14 +12,14 @@ from schemathesis import Case
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from earwitness.api import deepgram_rest, native, openai, speakers, whispercpp, who
+from earwitness.api import deepgram_rest, hooks, jobs, native, openai, speakers, whispercpp, who
 from earwitness.api.live import chunks, realtime_secrets
 from support import sounds
 
 FEW = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 ROUTES = [
     (method, route.path)
-    for door in (openai, whispercpp, who, native, speakers, deepgram_rest, chunks, realtime_secrets)
+    for door in (openai, whispercpp, who, native, speakers, deepgram_rest, chunks, realtime_secrets, jobs, hooks)
     for route in door.router.routes
     if isinstance(route, APIRoute)
     for method in sorted(route.methods or ())
