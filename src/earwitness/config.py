@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     """Largest upload in megabytes."""
     seats: Annotated[int, Field(ge=1)] = 32
     """Recordings in work at once; more are told to come back."""
+    jobs_at_once: Annotated[int, Field(ge=0)] = 1
+    """Jobs of the queue in work at once, beside the recordings that somebody waits for; 0 leaves them to others."""
+    allow_private_urls: bool = False
+    """Let jobs be fetched from, and hooks lead to, this machine and its network."""
+    watch_folder: Path | None = None
+    """A folder whose recordings are transcribed as they come."""
     live_sessions: Annotated[int, Field(ge=0)] = 32
     """Live sessions at once; fewer where the machine can't follow more, and the next is told when to come back."""
     live_idle_s: Annotated[float, Field(gt=0)] = 120.0

@@ -8,7 +8,7 @@ EarwitnessError
 │  ├─ UnsafeSource      it points at other files or addresses
 │  └─ TooLarge          more bytes than this installation accepts
 ├─ NotFound ─────────── a file that is not there
-├─ Conflict ─────────── somebody else changed it meanwhile
+├─ Conflict ─────────── it can't be done as things are now: somebody else has changed it, or it is over
 ├─ UnknownModel ─────── a model nobody knows here
 ├─ Unsupported ──────── understood, but the chosen engine or this version cannot do it
 │  └─ ForeignSpeech     speech in a language the model does not know
@@ -19,6 +19,7 @@ EarwitnessError
 │  └─ TooMany           one caller wants too much in too little time
 ├─ TooLittleMemory ──── the model never fits into the memory that models may take
 ├─ EngineFailed ─────── the recogniser itself broke
+├─ Unreachable ──────── an address that somebody gave does not answer as it should
 ├─ HubFailed ────────── a model hub could not be reached, or will not give what was asked
 ├─ StorageFailed ────── the disk is full or may not be written, or what is kept can't be read
 └─ Cancelled ────────── somebody stopped it
@@ -95,10 +96,10 @@ class NotFound(EarwitnessError, FileNotFoundError):
 
 
 class Conflict(EarwitnessError):
-    """What is to be changed is not any more what it was when it was read."""
+    """It can't be done as things are now: somebody else has changed it, or it is over."""
 
     code = "conflict"
-    default_remedy = "Read it again, and say what shall change now."
+    default_remedy = "Read it again as it is now, and ask for what is possible then."
 
 
 class UnknownModel(EarwitnessError, LookupError):
@@ -186,6 +187,14 @@ class HubFailed(EarwitnessError, ConnectionError):
     default_remedy = (
         "Try again: what has come is kept. Without a network, bring the model by `earwitness models import`."
     )
+
+
+class Unreachable(EarwitnessError, ConnectionError):
+    """Whoever is to be fetched from or told something can't be reached, or broke off."""
+
+    code = "unreachable"
+    retry = True
+    default_remedy = "Try again later, or check the address."
 
 
 class StorageFailed(EarwitnessError, OSError):

@@ -18,6 +18,8 @@ from earwitness.api import (
     accounts,
     administration,
     deepgram_rest,
+    hooks,
+    jobs,
     native,
     openai,
     recordings,
@@ -47,6 +49,8 @@ ROUTES = [
         chunks,
         realtime_secrets,
         transcripts,
+        jobs,
+        hooks,
     )
     for route in door.router.routes
     if isinstance(route, APIRoute)

@@ -92,6 +92,5 @@ def say(
 def speakers(connection: Connection, recording_id: str, names: Sequence[tuple[str, str | None, str | None]]) -> None:
     """Speakers of a recording: label, name, id of a person."""
     for label, name, person in names:
-        connection.execute(
-            insert(SpeakerRow).values(recording_id=recording_id, label=label, name=name, person_id=person, speech_s=1.0)
-        )
+        row = {"recording_id": recording_id, "label": label, "name": name, "person_id": person}
+        connection.execute(insert(SpeakerRow).values(**row, speech_s=1.0, by_person=False))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from earwitness import errors
-from earwitness.errors import Busy, EarwitnessError, HubFailed, TooMany
+from earwitness.errors import Busy, EarwitnessError, HubFailed, TooMany, Unreachable
 
 
 def _all(root: type[EarwitnessError] = EarwitnessError) -> list[type[EarwitnessError]]:
@@ -32,8 +32,8 @@ def test_every_class_says_what_to_do(kind: type[EarwitnessError]) -> None:
     assert "code" in vars(kind), "a class without a code of its own can't be told from its parent"
 
 
-def test_only_a_full_server_and_a_hub_ask_to_come_back() -> None:
-    assert [kind for kind in _all() if kind.retry] == [Busy, TooMany, HubFailed]
+def test_only_what_is_full_and_what_is_far_away_asks_to_come_back() -> None:
+    assert [kind for kind in _all() if kind.retry] == [Busy, TooMany, HubFailed, Unreachable]
     assert Busy("full", retry_after_s=2.5).retry_after_s == 2.5
 
 

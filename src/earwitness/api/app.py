@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import fields
@@ -22,6 +23,8 @@ from earwitness.api import (
     alignment,
     deepgram_rest,
     events,
+    hooks,
+    jobs,
     native,
     openai,
     poll,
@@ -29,6 +32,7 @@ from earwitness.api import (
     speakers,
     system,
     transcripts,
+    uploading,
     whispercpp,
     who,
 )
@@ -55,6 +59,9 @@ from earwitness.events import Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
 from earwitness.types import Json
+from earwitness.working.sending import Sender
+from earwitness.working.watched import Watched
+from earwitness.working.worker import Worker
 
 SWEEP_S = 15.0
 
@@ -85,6 +92,9 @@ DOORS = (
     system,
     accounts,
     administration,
+    jobs,
+    hooks,
+    uploading,
     ws,
     chunks,
     page,
@@ -151,6 +161,9 @@ def _house(settings: Settings, kit: Kit) -> House:
         sessions=sessions,
         streams=streams,
     )
+    house.worker = Worker(settings, kit, archive, log=log.info, count=house.count)
+    house.watched = Watched(settings, archive, house.worker, log=log.info)
+    house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info)
     archive.bell.heard_by(metrics.writes.inc)
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
@@ -171,6 +184,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ensure_folder(house.settings.home)
     await in_thread(lambda: _clear(house))
     await first(house)
+    await in_thread(house.worker.start)
+    house.sender.start()
+    house.watched.start()
     works = (_preload, _sweep, _remeasure, _tidy, _forget, _look)
     tasks = [asyncio.create_task(work(house)) for work in works]
     tasks.append(asyncio.create_task(house.sessions.look()))
@@ -186,6 +202,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await in_thread(house.watched.close)
+        await in_thread(house.worker.close)
+        await in_thread(house.sender.close)
         await in_thread(house.works.close)
         house.access.close()
         await in_thread(house.save)
@@ -198,6 +217,7 @@ def _clear(house: House) -> None:
     """Remove uploads that a killed server left behind."""
     for left in ensure_folder(house.settings.scratch).glob("upload-*"):
         left.unlink(missing_ok=True)
+    uploading.sweep(house, time.time() - uploading.KEEP_S)
 
 
 async def _preload(house: House) -> None:
@@ -276,6 +296,7 @@ def _gauges(house: House) -> dict[str, tuple[str, float]]:
     loaded, limit = house.kit.pool.loaded(), house.kit.pool.limits.size
     return {
         "earwitness_running": ("Recordings in work", len(house.works)),
+        "earwitness_running_jobs": ("Jobs of the queue in work", len(house.worker)),
         "earwitness_places": ("Recordings that may be in work at once", house.settings.seats),
         "earwitness_live_sessions": ("Live sessions", len(house.sessions)),
         "earwitness_live_sessions_limit": ("Live sessions that may be there at once", house.settings.live_sessions),

@@ -22,6 +22,7 @@ STATUS: dict[type[e.EarwitnessError], int] = {
     e.TooMany: 429,
     e.Busy: 503,
     e.HubFailed: 502,
+    e.Unreachable: 502,
     e.TooLittleMemory: 507,
     e.StorageFailed: 507,
     e.Cancelled: 499,

@@ -35,6 +35,9 @@ from earwitness.reference import acquaint
 from earwitness.stages.recipe import CHANNELS, Known, Recipe
 from earwitness.telemetry import Metrics
 from earwitness.types import Can, Segment, Transcript
+from earwitness.working.sending import Sender
+from earwitness.working.watched import Watched
+from earwitness.working.worker import Worker
 
 R = TypeVar("R")
 
@@ -55,7 +58,12 @@ class House:
     streams: Streams
     passes: Passes
     access: Access
+    worker: Worker = field(init=False)
+    sender: Sender = field(init=False)
+    watched: Watched = field(init=False)
     history: History = field(default_factory=History)
+    arriving: set[str] = field(default_factory=set)
+    """Uploads to which something is just coming."""
     ready: bool = False
     why_not_ready: str = "the model is loading"
     started: float = field(default_factory=time.time)
@@ -207,12 +215,12 @@ class House:
             except EarwitnessError as error:
                 self.metrics.failures.labels(error.code).inc()
                 raise
-            self._count(found, time.monotonic() - began)
+            self.count(found, time.monotonic() - began)
             return found
 
         return run
 
-    def _count(self, found: Transcript, took_s: float) -> None:
+    def count(self, found: Transcript, took_s: float) -> None:
         """Count a run; one without words by the part that told the speakers apart."""
         model = found.provenance.model or found.provenance.methods.get("speakers", "")
         if found.provenance.model:

@@ -6,6 +6,7 @@ Knows nothing of what the fields mean. Everything it keeps lies in one folder an
 import asyncio
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -15,7 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
@@ -28,7 +29,8 @@ from earwitness.errors import BadInput, Cancelled, StorageFailed, TooLarge
 STALL_S = 60.0
 """An upload from which nothing comes for so long is given up."""
 
-MOST_PARTS = 200
+MOST_PARTS, MOST_FILES = 200, 10_000
+MOST_JSON_MB = 8.0
 MOST_FIELD_BYTES = 32 * 2**20
 """All fields together; reference clips of speakers travel in fields, as data URLs."""
 
@@ -44,11 +46,17 @@ class Upload:
     files: int = 0
     taken: bool = False
     """Whether a work has taken the recording over and will close the upload."""
+    name: str = ""
+    """What the client calls the file."""
+    further: list["Upload"] | None = None
+    """The recordings after the first one; None where one is expected."""
 
     def close(self) -> None:
-        """Remove the recording from the disk."""
+        """Remove the recording from the disk, and those after it."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+        for other in self.further or ():
+            other.close()
 
     def recording(self, name: str = "file") -> Path:
         """The recording. Raises BadInput when there is none, or more than one."""
@@ -74,8 +82,10 @@ class Upload:
 
 
 @asynccontextmanager
-async def received(request: Request, folder: Path, limit_mb: float) -> AsyncIterator[Upload]:
+async def received(request: Request, folder: Path, limit_mb: float, *, several: bool = False) -> AsyncIterator[Upload]:
     """The form of a request, on disk. Closed at the end, unless a work has taken the recording over.
+
+    With `several` it may hold many recordings, which are under the limit together.
 
     Raises:
         BadInput: no multipart form, a broken one, or one that stalled.
@@ -88,7 +98,7 @@ async def received(request: Request, folder: Path, limit_mb: float) -> AsyncIter
         raise BadInput(
             "the request is no multipart form", remedy="Send it as multipart/form-data: curl -F file=@FILE …"
         )
-    upload = Upload()
+    upload = Upload(further=[] if several else None)
     try:
         await _receive(request, _Form(upload, folder), options[b"boundary"], limit_mb)
         yield upload
@@ -151,6 +161,18 @@ async def _body(request: Request, limit_mb: float) -> AsyncIterator[bytes]:
         raise BadInput(f"the upload stalled: no byte came for {STALL_S:g} s", remedy="Send it again.") from None
     except ClientDisconnect:
         raise Cancelled("the client went away during the upload") from None
+
+
+async def received_json(request: Request) -> dict[str, Any]:
+    """The request's body as a JSON object. Raises BadInput, TooLarge and Cancelled."""
+    body = b"".join([chunk async for chunk in _body(request, MOST_JSON_MB)])
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadInput("the body is no JSON") from error
+    if not isinstance(found, dict):
+        raise BadInput("the body is no JSON object")
+    return found
 
 
 class _Sink:
@@ -223,8 +245,9 @@ class _Form:
 
     def _begin(self) -> None:
         self._parts += 1
-        if self._parts > MOST_PARTS:
-            raise BadInput(f"the form has more than {MOST_PARTS} fields")
+        most = MOST_PARTS if self._upload.further is None else MOST_FILES
+        if self._parts > most:
+            raise BadInput(f"the form has more than {most} fields")
         self._disposition, self._text, self._extra = b"", bytearray(), False
 
     def _header_begin(self) -> None:
@@ -248,11 +271,16 @@ class _Form:
         self._name = name.decode("utf-8", "replace")
         if b"filename" not in options and self._name != "file":
             return
-        if self._upload.files:
-            self._upload.files += 1
+        upload, further = self._upload, self._upload.further
+        if upload.files and further is None:
+            upload.files += 1
             self._extra = True
-        else:
-            self._sink = _Sink(self._upload, self._folder)
+            return
+        if upload.files and further is not None:
+            upload = Upload()
+            further.append(upload)
+        upload.name = options.get(b"filename", b"").decode("utf-8", "replace")
+        self._sink = _Sink(upload, self._folder)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._sink is not None:

@@ -26,6 +26,11 @@ class Viewer:
     every: bool = False
     """With `sources`: all their recordings, whoever's they are."""
 
+    @property
+    def owner(self) -> str | None:
+        """Whose it is what they make; what the installation makes is nobody's."""
+        return None if self.id == "house" else self.id
+
 
 HOUSE = Viewer("house", everything=True)
 """The installation itself: commands on its machine, and a server without accounts."""

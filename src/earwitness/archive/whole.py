@@ -7,10 +7,13 @@ from earwitness.archive.accounts import Accounts
 from earwitness.archive.database import Database
 from earwitness.archive.editing import Editing
 from earwitness.archive.events import Bell, Events
+from earwitness.archive.hooks import Hooks
+from earwitness.archive.jobs import Jobs
 from earwitness.archive.people import People
 from earwitness.archive.recordings import Recordings
 from earwitness.archive.seal import Seal
 from earwitness.archive.search.find import Search
+from earwitness.archive.uploads import Uploads
 from earwitness.archive.writer import Writer
 
 
@@ -31,6 +34,9 @@ class Archive:
         self.editing = Editing(self.database, self.writer)
         self.search = Search(self.database)
         self.accounts = Accounts(self.database, self.writer)
+        self.jobs = Jobs(self.database, self.writer)
+        self.uploads = Uploads(self.database, self.writer)
+        self.hooks = Hooks(self.database, self.writer, self.seal)
 
     def close(self) -> None:
         """Write what waits, and let go."""

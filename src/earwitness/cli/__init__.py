@@ -6,6 +6,7 @@ import typer
 
 from earwitness.cli import (
     archive,
+    batch,
     bench,
     demo,
     doctor,
@@ -31,6 +32,7 @@ app = typer.Typer(
     epilog="Start with [bold]earwitness demo[/bold], or [bold]earwitness transcribe FILE[/bold].",
 )
 app.command("transcribe")(transcribe.transcribe)
+app.command("batch")(batch.batch)
 app.command("listen")(listen.listen)
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)

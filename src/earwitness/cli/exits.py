@@ -13,6 +13,7 @@ EXITS: dict[type[e.EarwitnessError], int] = {
     e.StorageFailed: 9,
     e.Unauthorized: 10,
     e.HubFailed: 11,
+    e.Unreachable: 11,
     e.TooLittleMemory: 12,
     e.Conflict: 13,
     e.Cancelled: 130,

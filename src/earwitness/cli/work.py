@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -49,10 +49,28 @@ class Order:
     """Whether the transcript goes into the archive too."""
 
 
-def carry_out(given: Sequence[str], order: Order) -> int:
-    """Transcribe all recordings that are meant; the exit code is that of the first failure, or 0."""
+class Ledger(Protocol):
+    """What is known of recordings that were done before."""
+
+    def skips(self, recording: Recording, targets: Sequence[Path]) -> bool:
+        """Whether a recording need not be done."""
+        ...
+
+    def took(self, recording: Recording, targets: Sequence[Path], error: EarwitnessError | None) -> None:
+        """A recording was done, or failed."""
+        ...
+
+
+def carry_out(given: Sequence[str], order: Order, ledger: Ledger | None = None) -> int:
+    """Transcribe all recordings that are meant; the exit code is that of the first failure, or 0.
+
+    Those that a `ledger` skips are left out, and no model is loaded for them.
+    """
     recordings = paths.find(given)
     targets = paths.targets(recordings, order.formats, order.output)
+    recordings = [r for r in recordings if ledger is None or not ledger.skips(r, targets[r])]
+    if not recordings:
+        return 0
     settings = config.load()
     failures: list[int] = []
     if settings.keep_unfinished_days:
@@ -61,6 +79,7 @@ def carry_out(given: Sequence[str], order: Order) -> int:
         kit.plan(order.recipe.model)
         order = replace(order, recipe=speaking.acquainted(order.recipe, order.known, kit))
         for recording in recordings:
+            failed: EarwitnessError | None = None
             try:
                 with _source(recording, settings) as source:
                     _one(source, recording, targets[recording], order, kit, bars)
@@ -69,6 +88,9 @@ def carry_out(given: Sequence[str], order: Order) -> int:
             except EarwitnessError as error:
                 explain(error, recording.shown)
                 failures.append(code_of(error))
+                failed = error
+            if ledger is not None:
+                ledger.took(recording, targets[recording], failed)
     if len(recordings) > 1 and failures:
         bars.console.print(f"{len(failures)} of {len(recordings)} recordings failed")
     return failures[0] if failures else 0

@@ -14,6 +14,7 @@ class JobRow(Tables):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_state_priority_made_s", "state", "priority", "made_s"),
+        Index("ix_jobs_made_s_id", "made_s", "id"),
         Index("ix_jobs_batch", "batch"),
         Index("ix_jobs_result", "result"),
     )
@@ -75,8 +76,13 @@ class HookRow(Tables):
     """Sealed."""
     secret: Mapped[bytes] = mapped_column(LargeBinary)
     """Sealed."""
+    name: Mapped[str] = mapped_column(String(200))
     topics: Mapped[list[Any]] = mapped_column(JSON)
     enabled: Mapped[bool] = mapped_column(Boolean)
+    failing_s: Mapped[float | None] = mapped_column(Double)
+    """Since when nothing arrives."""
+    why: Mapped[str | None] = mapped_column(String(300))
+    """Why it is not enabled any more."""
     made_s: Mapped[float] = mapped_column(Double)
 
 

@@ -43,8 +43,11 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.String(length=32), nullable=True),
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("topics", sa.JSON(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("failing_s", sa.Double(), nullable=True),
+        sa.Column("why", sa.String(length=300), nullable=True),
         sa.Column("made_s", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_hooks"),
     )
@@ -239,6 +242,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
     )
     op.create_index("ix_jobs_batch", "jobs", ["batch"], unique=False)
+    op.create_index("ix_jobs_made_s_id", "jobs", ["made_s", "id"], unique=False)
     op.create_index("ix_jobs_recording_id", "jobs", ["recording_id"], unique=False)
     op.create_index("ix_jobs_result", "jobs", ["result"], unique=False)
     op.create_index("ix_jobs_state_priority_made_s", "jobs", ["state", "priority", "made_s"], unique=False)
@@ -388,6 +392,7 @@ def downgrade() -> None:
     op.drop_index("ix_jobs_state_priority_made_s", table_name="jobs")
     op.drop_index("ix_jobs_result", table_name="jobs")
     op.drop_index("ix_jobs_recording_id", table_name="jobs")
+    op.drop_index("ix_jobs_made_s_id", table_name="jobs")
     op.drop_index("ix_jobs_batch", table_name="jobs")
     op.drop_table("jobs")
     op.drop_index("ix_grants_source_id", table_name="grants")
