@@ -101,7 +101,7 @@ def test_a_job_is_taken_worked_on_and_done(
     assert (ended.state, ended.done_s, ended.eta_s, ended.worker) == ("done", 7.0, None, None)
     assert ended.recording is not None
     assert Recordings(database, writer, tmp_path).one(ended.recording).title == "a.wav"
-    assert _kinds(database) == ["added", "running", "progress", "done"]
+    assert _kinds(database) == ["added", "running", "progress", "made", "done"]
     assert jobs.counts(HOUSE) == {"done": 1}
 
 

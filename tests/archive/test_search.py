@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, text, update
 
 from earwitness.archive.database import Database
 from earwitness.archive.schema.accounts import GrantRow, UserRow
-from earwitness.archive.schema.heard import SegmentRow, SpeakerRow
+from earwitness.archive.schema.heard import SegmentRow
 from earwitness.archive.schema.people import PersonRow
 from earwitness.archive.search import conditions, find
 from earwitness.archive.search.find import Found, Search
@@ -301,9 +301,7 @@ def test_names_of_people_change_under_the_same_id(search: Search, database: Data
         connection.execute(insert(PersonRow).values(id="p_1", name="Anna", created_s=0.0))
         one = said.recording(connection)
         said.say(connection, one, "hello", speaker="S1")
-        connection.execute(
-            insert(SpeakerRow).values(recording_id=one, label="S1", name="Anna", person_id="p_1", speech_s=2.0)
-        )
+        said.speakers(connection, one, ("S1", "Anna", "p_1"))
         connection.execute(update(PersonRow).values(name="Berta"))
     (hit,) = search.find(HOUSE, "speaker:berta").hits
     assert replace(hit, marks=()).name == "Berta"
