@@ -24,6 +24,9 @@ from earwitness.types import Diarization, Notice, Plan, Provenance, Segment, Sup
 LEAST_REFUSED_S = 1.5
 """Foreign speech must be this long before a recording is refused for it."""
 
+TRIM_S = 60.0
+"""Sound after which the holes in memory are given back: what a long recording takes grew by half without that."""
+
 REASONS: Mapping[str, str] = MappingProxyType(
     {
         "foreign_or_unclear": "speech that is not English, or too unclear, was left out",
@@ -77,6 +80,8 @@ class Gathering:
     segments: tuple[Segment, ...] = ()
     suppressed: tuple[Suppressed, ...] = ()
     done_s: float = 0.0
+    trim_s: float = TRIM_S
+    """Where the holes in memory are given back next."""
     begun_s: float | None = None
     """Up to where an earlier run had done it; None where there was none."""
     diarization: Diarization | None = None
@@ -131,6 +136,9 @@ class Gathering:
         self.segments += fresh
         self.suppressed += found.suppressed
         self.done_s = timebase.seconds(found.done)
+        if self.done_s >= self.trim_s:
+            self.trim_s = self.done_s + TRIM_S
+            heap.give_back()
         return fresh
 
     def enhancers(self, kit: Kit) -> tuple[Enhancer[Any], ...]:
@@ -145,7 +153,7 @@ class Gathering:
     def attribute(self, hearing: Hearing, kit: Kit) -> None:
         """Give what was said to those who said it."""
         how = self.recipe.diarizing or Diarizing()
-        heap.give_back()  # to sort voices takes memory of its own, and recognising has left holes
+        heap.give_back()  # to sort voices takes memory of its own
         self.segments = attribute(self.segments, self.name(hearing.tell(how.crowd), kit))
 
     def name(self, found: Diarization, kit: Kit | None = None) -> Diarization:

@@ -301,7 +301,7 @@ def test_names_of_people_change_under_the_same_id(search: Search, database: Data
         connection.execute(insert(PersonRow).values(id="p_1", name="Anna", created_s=0.0))
         one = said.recording(connection)
         said.say(connection, one, "hello", speaker="S1")
-        said.speakers(connection, one, ("S1", "Anna", "p_1"))
+        said.speakers(connection, one, [("S1", "Anna", "p_1")])
         connection.execute(update(PersonRow).values(name="Berta"))
     (hit,) = search.find(HOUSE, "speaker:berta").hits
     assert replace(hit, marks=()).name == "Berta"
