@@ -25,7 +25,7 @@ LEAST_REFUSED_S = 1.5
 """Foreign speech must be this long before a recording is refused for it."""
 
 TRIM_S = 60.0
-"""Sound after which the holes in memory are given back: what a long recording takes grew by half without that."""
+"""Sound after which the holes in memory are given back: without that, three hours were measured to leave 230 MB."""
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {

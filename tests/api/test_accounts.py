@@ -382,3 +382,18 @@ def test_what_the_command_line_changes_counts_at_once(http: httpx.Client, tmp_pa
     archive.accounts.password(user.id, OTHER, By())
     archive.close()
     assert http.get("/api/me").status_code == 401
+
+
+# ── streams ──
+def test_a_login_that_is_ended_elsewhere_ends_its_stream_and_comes_not_again(tmp_path: Path) -> None:
+    with served(tmp_path) as http, another(http) as phone:
+        set_up(http)
+        assert phone.post("/api/login", json={"name": "Anna", "password": PASSWORD}).status_code == 200
+        mine = http.get("/api/logins").json()["logins"]
+        other = next(login["id"] for login in mine if not login["current"])
+        with phone.stream("GET", "/api/events?topics=jobs") as stream:
+            lines = stream.iter_lines()
+            assert "event: hello" in next(lines) + next(lines)
+            assert http.delete(f"/api/logins/{other}").status_code == 200
+            assert "login ended" in "".join(lines), "and that is the end of it"
+        assert phone.get("/api/events").status_code == 401

@@ -167,6 +167,7 @@ def named(monkeypatch: pytest.MonkeyPatch) -> set[str]:
         return Viewer(name) if name else HOUSE
 
     monkeypatch.setattr("earwitness.api.events.viewer", viewer)
+    monkeypatch.setattr("earwitness.api.events.again", lambda request: lambda: viewer(request))
     return gone
 
 

@@ -217,7 +217,10 @@ def _clear(house: House) -> None:
     """Remove uploads that a killed server left behind."""
     for left in ensure_folder(house.settings.scratch).glob("upload-*"):
         left.unlink(missing_ok=True)
-    uploading.sweep(house, time.time() - uploading.KEEP_S)
+    try:
+        uploading.sweep(house, time.time() - uploading.KEEP_S)
+    except EarwitnessError as error:  # recordings are transcribed without an archive, too
+        house.log.warning("uploads not tidied", code=error.code, why=error.message, remedy=error.remedy)
 
 
 async def _preload(house: House) -> None:

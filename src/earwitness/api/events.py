@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from earwitness.api import house
 from earwitness.api.schemas import PlainError
 from earwitness.api.streams import DRAFTS
-from earwitness.api.viewing import viewer
+from earwitness.api.viewing import again, viewer
 from earwitness.archive.happened import TOPICS
 from earwitness.errors import BadInput
 
@@ -42,9 +42,9 @@ async def events(
 ) -> EventStream:
     """What the caller may see of what happens, after the last event seen, or from now on."""
     wanted, seen = chosen(topics), after if not last_event_id else number(last_event_id)
-    streams, own = house.of(request).streams, viewer(request)
-    newest = await streams.admit(own)
-    lines = streams.lines(own, wanted, newest, seen, lambda: viewer(request))
+    home, own = house.of(request), viewer(request)
+    newest = await home.streams.admit(own)
+    lines = home.streams.lines(own, wanted, newest, seen, again(request))
     return EventStream(lines, headers=UNBUFFERED)
 
 

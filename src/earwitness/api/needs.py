@@ -49,6 +49,7 @@ transcribe
     GET /api/jobs/{job}/result
     POST /batch/process
     GET /api/batches/{batch}
+    OPTIONS /api/uploads
     POST /api/uploads
     HEAD /api/uploads/{upload}
     PATCH /api/uploads/{upload}
@@ -93,8 +94,10 @@ people:write
     POST /api/speakers/{ident}/voices
 metrics
     GET /metrics
+    GET /api/system
 anybody
     GET /api/me
+    GET /api/events
 self
     POST /api/logout
     PATCH /api/me

@@ -228,7 +228,7 @@ class Streams:
                 self._count(topic, many)
             if told or drafts:
                 yield b"".join([line.wire for line in told] + [d.wire for d in drafts])
-            if any(line.ends for line in told):
+            if any(line.ends for line in some):
                 return  # the client comes again, and is asked anew who it is
             if not some and not drafts and not await self._changed(changed):
                 yield format_sse_event(comment="here", id=str(position))

@@ -238,4 +238,4 @@ def _check_led(connection: Connection) -> None:
 
 def _told(connection: Connection, by: By, what: str, user: str, **about: str | None) -> None:
     noted(connection, by, what, {"user": user, **about})
-    happened(connection, "accounts", what, {"user": user})
+    happened(connection, "accounts", what, {"user": user}, owner=user)

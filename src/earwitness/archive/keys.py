@@ -120,10 +120,12 @@ class Keys:
         which = [KeyRow.id == ident, *([KeyRow.user_id == user_id] if user_id is not None else [])]
 
         def change(connection: Connection) -> None:
-            if not connection.execute(delete(KeyRow).where(*which)).rowcount:
+            whose = connection.execute(select(KeyRow.user_id).where(*which)).scalar()
+            if whose is None:
                 raise NotFound("there is no such key", remedy="GET /api/keys, or `earwitness keys list`, shows them.")
+            connection.execute(delete(KeyRow).where(*which))
             noted(connection, by, "key removed", {"key": ident})
-            happened(connection, "accounts", "key removed", {"key": ident})
+            happened(connection, "accounts", "key removed", {"key": ident}, owner=whose)
 
         self._writer.write(change)
 

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from earwitness.archive.account import By, Login, User
 from earwitness.archive.audit import noted
 from earwitness.archive.database import Database
+from earwitness.archive.happened import happened
 from earwitness.archive.schema.accounts import LoginRow, UserRow
 from earwitness.archive.writer import Writer
 from earwitness.errors import EarwitnessError, NotFound
@@ -101,9 +102,12 @@ class Logins:
         which = [LoginRow.id == ident, *([LoginRow.user_id == user_id] if user_id is not None else [])]
 
         def change(connection: Connection) -> None:
-            if not connection.execute(delete(LoginRow).where(*which)).rowcount:
+            whose = connection.execute(select(LoginRow.user_id).where(*which)).scalar()
+            if whose is None:
                 raise NotFound("there is no such login", remedy="GET /api/logins lists those that are open.")
+            connection.execute(delete(LoginRow).where(*which))
             noted(connection, by, "logout", {"login": ident})
+            happened(connection, "accounts", "login ended", {"login": ident}, owner=whose)
 
         self._writer.write(change)
 
