@@ -175,6 +175,8 @@ def test_who_may_see_nothing_sees_nothing(rows: list[tuple[str, str]], place: Pl
             for method, template in rows:
                 if method == "SOCKET" or opens(template) or template in {"/api/logout", "/api/me"}:
                     continue
+                if template == "/api/events":  # has no end; test_events.py asks it the same
+                    continue
                 found = _called(http, method, _filled(template, place), body=True)
                 told = f"{method} {template}: {found.status_code} {found.text[:200]}"
                 assert SECRET not in found.text.replace(f"'{SECRET}'", ""), told

@@ -50,7 +50,7 @@ def test_a_damaged_one_is_told(home: Path) -> None:
 def test_what_is_too_old_goes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(Archive(home / "archive.db", home / "archive")) as archive:
         archive.recordings.add(SPOKEN, viewer=HOUSE, title="", kind="file", began_s=0.0)
-    monkeypatch.setenv("EARWITNESS_KEEP_DAYS", '{"text": 0.000001}')
+    monkeypatch.setenv("EARWITNESS_KEEP_DAYS", '{"text": 1e-12}')
     monkeypatch.setattr("earwitness.archive.sweeping.UNDER_EDIT_S", -1.0)
     assert earwitness("tidy").startswith("1 recordings, 0 files")
     monkeypatch.setenv("EARWITNESS_KEEP_DAYS", '{"tapes": 1}')

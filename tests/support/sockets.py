@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -54,9 +54,12 @@ class Client:
 
 
 @contextmanager
-def joined(address: str, path: str = "/ws", **hello: object) -> Iterator[Client]:
+def joined(
+    address: str, path: str = "/ws", headers: Mapping[str, str] | None = None, **hello: object
+) -> Iterator[Client]:
     """A client that has said hello."""
-    with connect(address.replace("http", "ws", 1) + path, open_timeout=60) as opened:
+    url = address.replace("http", "ws", 1) + path
+    with connect(url, open_timeout=60, additional_headers=headers) as opened:
         client = Client(opened)
         client.say(**{"type": "hello", "encoding": "f32le", **hello})
         yield client

@@ -102,8 +102,10 @@ def test_what_was_heard_of_a_client_that_vanishes_becomes_text(
 
 
 def test_a_database_that_is_damaged_stops_no_session(kit: Kit, tmp_path: Path, talk: Samples, said: str) -> None:
+    """Nobody's account can be looked up then: the installation's own key still opens."""
     (tmp_path / "archive.db").write_bytes(b"no database, but a long enough file of something else" * 99)
-    with serving(kit, tmp_path) as address, joined(address, keep=True) as client:
+    key = {"Authorization": "Bearer sesame"}
+    with serving(kit, tmp_path, api_key="sesame") as address, joined(address, headers=key, keep=True) as client:
         client.sound(talk)
         assert ended(client) == said
         assert codes(client) == ["not_stored"]
