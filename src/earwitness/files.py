@@ -1,8 +1,10 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what they hold."""
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from earwitness.errors import StorageFailed
 
@@ -18,3 +20,18 @@ def write_whole(path: Path, content: bytes) -> None:
         with suppress(OSError):
             spare.unlink()
         raise StorageFailed(f"{path} can't be written: {error.strerror or error}") from error
+
+
+def digest(source: Path | bytes | BinaryIO) -> str:
+    """SHA-256 of a content in hexadecimal; a stream is read from its beginning, left where it was. Raises OSError."""
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    here, found = source.tell(), hashlib.sha256()
+    source.seek(0, os.SEEK_SET)
+    while chunk := source.read(1 << 20):
+        found.update(chunk)
+    source.seek(here)
+    return found.hexdigest()

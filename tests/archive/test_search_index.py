@@ -34,7 +34,9 @@ def test_the_index_follows_what_is_written_changed_and_deleted(database: Databas
         connection.execute(delete(SegmentRow).where(SegmentRow.id == second))
         connection.execute(delete(RecordingRow).where(RecordingRow.id == two))  # takes its segments along
         assert _holding(connection, "kitchen") == _holding(connection, "garden") == []
-        tidied(connection)
+        done = tidied(connection)
+        while not done:
+            done = tidied(connection, begin=False)
         assert _terms(connection) == {"cellar", "burns"}
         if connection.dialect.name == "sqlite":
             connection.execute(text("INSERT INTO segment_fts(segment_fts, rank) VALUES ('integrity-check', 1)"))

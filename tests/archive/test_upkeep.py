@@ -11,10 +11,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, text, update
 
 from earwitness.archive import sweeping, told, upkeep
-from earwitness.archive.schema.heard import RecordingRow, SourceRow
+from earwitness.archive.schema.heard import RecordingRow, SegmentRow, SourceRow
+from earwitness.archive.search import index
 from earwitness.archive.sweeping import DAY_S, Policy, sweep
 from earwitness.archive.viewer import HOUSE
 from earwitness.archive.whole import Archive
@@ -64,7 +65,25 @@ def sounding(archive: Archive) -> set[str]:
     return {i for i in there(archive) if archive.recordings.files(i) and list((archive.folder / "audio" / i).iterdir())}
 
 
+def words(archive: Archive) -> set[str]:
+    with archive.database.writing() as connection:
+        return set(connection.execute(text("SELECT term FROM segment_terms WHERE length(term) > 3")).scalars())
+
+
 # ── what leaves ──
+def test_the_words_of_what_is_gone_leave_the_index_too(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "PAGES", 1)
+    gone, old, stays = kept(archive), kept(archive, days=31), kept(archive)
+    said = {gone: "Removed by somebody", old: "Outdated by itself", stays: "Staying with us"}
+    for ident, spoken in said.items():
+        with archive.database.writing() as connection:
+            connection.execute(update(SegmentRow).where(SegmentRow.recording_id == ident).values(tokens=spoken.lower()))
+    archive.recordings.remove(gone)
+    assert words(archive) >= {"outdated", "staying"}
+    sweep(archive, Policy({"text": 30}), now=NOW)
+    assert words(archive) == {"staying", "with"}
+
+
 def test_what_is_old_leaves_but_not_what_is_kept_in_work_or_open(archive: Archive) -> None:
     old, young = kept(archive, days=31, sound=10), kept(archive, days=29, sound=10)
     stays = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from earwitness import files
 from earwitness.errors import BadInput
 from earwitness.models import blobs, bring, directory, manifest
 from earwitness.models.convert import convert
@@ -29,7 +30,7 @@ def test_what_two_models_share_lies_there_once(tmp_path: Path) -> None:
     assert (one.path / "model.safetensors").samefile(two.path / "model.safetensors")
     assert blobs.shared(one.path)
     assert _space(tmp_path) < one.size + 10_000
-    assert all(p.name == blobs.digest(p) for p in (tmp_path / "blobs").rglob("*") if p.is_file())
+    assert all(p.name == files.digest(p) for p in (tmp_path / "blobs").rglob("*") if p.is_file())
 
 
 def test_two_precisions_share_their_tokenizer(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_an_imported_model_knows_its_files(tmp_path: Path) -> None:
     assert found is not None
     assert (found.model, found.origin.how, found.origin.source) == ("one", "import", str(whisper.MODEL))
     assert {name: kept.sha256 for name, kept in found.files.items()} == {
-        p.name: blobs.digest(p) for p in whisper.MODEL.iterdir()
+        p.name: files.digest(p) for p in whisper.MODEL.iterdir()
     }
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from earwitness import files
 from earwitness.errors import BadInput, StorageFailed, UnknownModel
-from earwitness.models import blobs, bring, bundle, directory, manifest
+from earwitness.models import bring, bundle, directory, manifest
 from earwitness.models.convert import convert
 from earwitness.models.directory import Stored
 from support import whisper
@@ -272,7 +273,7 @@ def test_a_model_without_a_manifest_goes_out_with_one(tmp_path: Path) -> None:
     ((came,), _) = bundle.bring(tmp_path / "x.tar", tmp_path / "models")
     kept = manifest.read(came)
     assert kept is not None
-    assert kept.files["config.json"].sha256 == blobs.digest(whisper.MODEL / "config.json")
+    assert kept.files["config.json"].sha256 == files.digest(whisper.MODEL / "config.json")
 
 
 def test_models_are_chosen_by_name(root: Path) -> None:

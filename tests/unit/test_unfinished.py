@@ -270,7 +270,7 @@ def test_who_spoke_without_the_words_goes_on_too(once: Once) -> None:
 
 
 def test_short_work_leaves_nothing_and_reads_nothing_twice(once: Once, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "_digest", lambda _: pytest.fail("it was read for its digest"))
+    monkeypatch.setattr(kept, "digest_of", lambda _: pytest.fail("it was read for its digest"))
     with Checkpoint(once.folder, _talk()) as place:
         assert batch.run(_talk(), WHO, once.kit, checkpoint=place).complete
         assert not place.begun

@@ -32,8 +32,8 @@ from earwitness.archive.uploads import Arriving
 from earwitness.archive.viewer import Viewer
 from earwitness.config import ensure_folder
 from earwitness.errors import BadInput, Conflict, EarwitnessError, NotFound, StorageFailed, TooLarge
-from earwitness.unfinished.checkpoint import DAY_S
-from earwitness.working.inbox import digest, synced
+from earwitness.unfinished.checkpoint import DAY_S, digest_of
+from earwitness.working.inbox import synced
 
 VERSION = "1.0.0"
 KEEP_S = 2 * DAY_S
@@ -119,7 +119,7 @@ async def taken(home: House, who: Viewer, idents: Sequence[str]) -> list[Place]:
         if _offset(home, found) < found.size or found.id in home.arriving:
             raise Conflict(f"the upload {found.id} has not come to its end", remedy="Go on with it first.")
         path = _path(home, found.id)
-        known = await in_thread(lambda path=path: digest(path))  # type: ignore[misc]
+        known = await in_thread(lambda path=path: digest_of(path))  # type: ignore[misc]
         places.append(Place(found.name, path, known, found.size))
     return places
 

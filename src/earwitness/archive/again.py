@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, select
 
 from earwitness.archive import shapes, told
 from earwitness.archive.happened import happened
-from earwitness.archive.recordings import known
+from earwitness.archive.recordings import fill, segment_rows
 from earwitness.archive.schema.heard import RecordingRow, SegmentRow, SpeakerRow
 from earwitness.archive.writer import Writer
 from earwitness.errors import NotFound
@@ -43,19 +43,9 @@ def replaced(recording: str, transcript: Transcript, connection: Connection) -> 
         for s in transcript.segments
         if not any(row.start_s <= (s.start_s + s.end_s) / 2 < row.end_s for row in left)
     ]
-    plain = {"recording_id": recording, "revision": 0, "by_person": False}
-    rows = [
-        {**shapes.segment_row(s), **plain, "number": last + n, "said_s": held.began_s + s.start_s}
-        for n, s in enumerate(fresh, 1)
-    ]
-    if rows:
-        connection.execute(insert(SegmentRow), rows)
-    for speaker in transcript.speakers:
-        row = shapes.speaker_row(
-            speaker, transcript.provenance.methods.get("speakers"), known(connection, speaker.person)
-        )
-        row |= {"recording_id": recording, "label": names[speaker.id]}
-        connection.execute(insert(SpeakerRow).values(**row))
+    who = tuple(replace(s, id=names[s.id]) for s in transcript.speakers)
+    rows = segment_rows(fresh)
+    fill(connection, recording, rows, replace(transcript, speakers=who), held.began_s, after=last)
     about: dict[str, Any] = shapes.about(transcript)
     about |= {"speakers": [names[s.id] for s in transcript.speakers]} | ({"edited": time.time()} if left else {})
     state = "whole" if transcript.complete else "part"

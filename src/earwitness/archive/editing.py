@@ -325,7 +325,7 @@ def _changed_by_hand(connection: Connection, recording: str) -> None:
 
 def _text(given: str) -> str:
     """A text as it is kept: one line."""
-    found = " ".join("".join(c if c.isprintable() else " " for c in shapes.clean(given)).split())
+    found = shapes.line(given)
     if not 0 < len(found) <= LONGEST_TEXT:
         raise BadInput(f"a segment has 1 to {LONGEST_TEXT} printable characters", param="text")
     return found

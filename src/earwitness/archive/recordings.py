@@ -109,8 +109,8 @@ class Recordings:
         """
         ident = new_id()
         row = {"title": title, "kind": kind, "began_s": began_s, "sha256": sha256, "source_id": source, "kept": kept}
-        rows = [shapes.segment_row(s) for s in transcript.segments]  # not in the writer's thread
-        self._writer.write(lambda c: put(c, ident, transcript, rows, owner(viewer), row))
+        rows = segment_rows(transcript.segments)  # not in the writer's thread
+        self._writer.write(lambda c: put(c, ident, transcript, rows, viewer.owner, row))
         return ident
 
     def one(self, ident: str, viewer: Viewer = HOUSE) -> Recording:
@@ -172,11 +172,6 @@ def new_id() -> str:
     return f"r_{secrets.token_hex(8)}"
 
 
-def owner(viewer: Viewer) -> str | None:
-    """Whose a recording is that a viewer has made."""
-    return None if viewer == HOUSE else viewer.id
-
-
 def put(
     connection: Connection,
     ident: str,
@@ -209,12 +204,19 @@ def put(
 
 
 def fill(
-    connection: Connection, ident: str, segments: Sequence[dict[str, Any]], transcript: Transcript, began_s: float
+    connection: Connection,
+    ident: str,
+    segments: Sequence[dict[str, Any]],
+    transcript: Transcript,
+    began_s: float,
+    *,
+    after: int = 0,
 ) -> None:
-    """Give a recording its segments and speakers."""
+    """Give a recording its segments, numbered `after` those that are there, and its speakers."""
     if segments:
         fresh = {"recording_id": ident, "revision": 0, "by_person": False}
-        rows = [{**s, **fresh, "number": n, "said_s": began_s + s["start_s"]} for n, s in enumerate(segments, 1)]
+        numbered = enumerate(segments, after + 1)
+        rows = [{**s, **fresh, "number": n, "said_s": began_s + s["start_s"]} for n, s in numbered]
         connection.execute(insert(SegmentRow), rows)
     if transcript.speakers:
         model = transcript.provenance.methods.get("speakers")
@@ -257,7 +259,7 @@ def taken_away(connection: Connection, ident: str) -> list[Piece]:
 
 def titled(title: str) -> str:
     """A title as it is kept: one line."""
-    return " ".join("".join(c if c.isprintable() else " " for c in shapes.clean(title)).split())[:LONGEST_TITLE]
+    return shapes.line(title)[:LONGEST_TITLE]
 
 
 def segment_rows(segments: Sequence[Segment]) -> list[dict[str, Any]]:

@@ -37,6 +37,11 @@ def clean(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
+def line(text: str) -> str:
+    """Text as one line: what can't be printed is a blank, and blanks are single."""
+    return " ".join("".join(c if c.isprintable() else " " for c in clean(text)).split())
+
+
 def segment_row(segment: Segment) -> dict[str, Any]:
     """The columns of a segment that come from what was heard."""
     rest = {f.name: getattr(segment, f.name) for f in RESTING if getattr(segment, f.name) != f.default}

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_,
 from earwitness.archive.happened import happened
 from earwitness.archive.recordings import taken_away
 from earwitness.archive.schema.heard import FileRow, RecordingRow, SourceRow
+from earwitness.archive.search.index import tidied
 from earwitness.archive.storing import abandon
 from earwitness.archive.whole import Archive
 
@@ -82,6 +83,7 @@ def sweep(archive: Archive, policy: Policy, *, now: float | None = None) -> Swep
             files, size = files + number, size + freed
     for where, days in _rules("text", policy, sources):
         recordings += _recordings(archive, and_(where, RecordingRow.made_s < now - days * DAY_S), now)
+    _forget_words(archive)
     _close_lost(archive, now)
     orphans = sum(1 for path in orphaned(archive, now) if _unlinked(path))
     number, freed, short = _room(archive, policy, now)
@@ -148,6 +150,13 @@ def _recordings(archive: Archive, where: ColumnElement[bool], now: float) -> int
         total += number
         if number < TOGETHER:
             return total
+
+
+def _forget_words(archive: Archive) -> None:
+    """What the index of search still holds of segments that are gone, by age or by a person's hand."""
+    done = archive.writer.write(tidied)
+    while not done:
+        done = archive.writer.write(partial(tidied, begin=False))
 
 
 # ── by size ──

@@ -4,7 +4,6 @@ A copy is a folder: `archive.db`, `files` as they lie in the archive, and `backu
 It gets its name once it is whole. PostgreSQL has programs of its own for this, and they are named.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from earwitness.archive.schema.heard import FileRow
 from earwitness.archive.sweeping import orphaned
 from earwitness.archive.whole import Archive
 from earwitness.errors import BadInput, Busy, NotFound, StorageFailed, Unsupported
+from earwitness.files import digest
 
 DATABASE, FILES, SAYS = "archive.db", "files", "backup.json"
 KEY = "secrets.key"
@@ -73,7 +73,7 @@ def backup(archive: Archive, target: Path) -> int:
         beside.mkdir(parents=True, mode=0o700)
         _copy_database(archive, beside / DATABASE)
         number = _copy_files(archive, beside)
-        says = {"made_s": time.time(), "migration": HEAD, "sha256": _digest(beside / DATABASE), "files": number}
+        says = {"made_s": time.time(), "migration": HEAD, "sha256": digest(beside / DATABASE), "files": number}
         (beside / SAYS).write_text(json.dumps(says))
         beside.rename(target)
     except OSError as error:
@@ -113,7 +113,7 @@ def verify(source: Path) -> None:
     """Raise BadInput where a copy is not whole, and where a newer version has made it."""
     try:
         says: dict[str, Any] = json.loads((source / SAYS).read_text())
-        whole = _digest(source / DATABASE) == says["sha256"]
+        whole = digest(source / DATABASE) == says["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{source} is no backup of an archive: {type(error).__name__}") from error
     if not whole:
@@ -194,8 +194,3 @@ def _aside(place: Path) -> Path | None:
         with suppress(FileNotFoundError):
             place.with_name(place.name + end).rename(old.with_name(old.name + end))
     return old
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -14,7 +14,8 @@ from earwitness.cli.paths import Recording
 from earwitness.cli.work import Order, carry_out
 from earwitness.errors import EarwitnessError, NotFound, StorageFailed
 from earwitness.stages.recipe import Recipe
-from earwitness.working import inbox, orders
+from earwitness.unfinished.checkpoint import digest_of
+from earwitness.working import orders
 
 LOOK_S = 5.0
 """Between two looks into a folder; a recording that is the same in both has stopped growing."""
@@ -69,7 +70,7 @@ class Done:
     def _result(self, path: Path) -> str:
         key = str(path), stamp(path)
         if key not in self._digests:
-            self._digests[key] = inbox.digest(path)
+            self._digests[key] = digest_of(path)
         return orders.result(self._digests[key], self._recipe)
 
 

@@ -23,7 +23,7 @@ from earwitness.engines import Engine
 from earwitness.engines.whisper import calls, ggml
 from earwitness.engines.whisper.decoded import Decoded, timed
 from earwitness.engines.wire import leash, named, printed, wav
-from earwitness.errors import EngineFailed, Missing
+from earwitness.errors import EngineFailed
 from earwitness.types import Ask, Audio, Clip, Device, Machine, ModelFiles, Segment
 
 BATCH, MOST_S = 8, 3600.0
@@ -118,13 +118,8 @@ class _Spec:
         return tuple(d for d in machine.devices if d.kind == "cpu")
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
-        program, why = self.program(), self.missing()
-        if program is None or why:
-            raise Missing(why or "no program is named")
-        chosen = options if isinstance(options, calls.Options) else calls.Options()
-        path = files.files["model"].resolve()
-        words = ("--model", str(path), "--threads", str(chosen.workers * chosen.threads))
-        made = Called(program.resolve(), files.name, words, ggml.tokens(files, path), chosen.beam_size)
+        program, words, tokens, chosen = named.call(self.name, files, options)
+        made = Called(program, files.name, words, tokens, chosen.beam_size)
         made.transcribe(
             [Clip(Audio(np.zeros(ggml.SHORTEST, np.float32)), Ask())]
         )  # what it lacks is told now, and the next Plan taken

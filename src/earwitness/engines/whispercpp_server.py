@@ -17,7 +17,6 @@ from earwitness.engines.whisper import calls, ggml
 from earwitness.engines.whisper.decoded import Decoded, timed
 from earwitness.engines.wire import answer, named, wav
 from earwitness.engines.wire.local import Ended, Local
-from earwitness.errors import Missing
 from earwitness.types import Ask, Clip, Device, Machine, ModelFiles, Segment
 
 ALWAYS = {
@@ -95,14 +94,8 @@ class _Spec:
         return tuple(d for d in machine.devices if d.kind == "cpu")
 
     def load(self, files: ModelFiles, device: Device, options: BaseModel) -> Engine:
-        program, why = self.program(), self.missing()
-        if program is None or why:
-            raise Missing(why or "no program is named")
-        chosen = options if isinstance(options, calls.Options) else calls.Options()
-        path = files.files["model"].resolve()
-        tokens = ggml.tokens(files, path)
-        words = ("--model", str(path), "--threads", str(chosen.workers * chosen.threads))
-        return Served(Local(files.name, program.resolve(), words), tokens, chosen.beam_size)
+        program, words, tokens, chosen = named.call(self.name, files, options)
+        return Served(Local(files.name, program, words), tokens, chosen.beam_size)
 
 
 spec = _Spec()

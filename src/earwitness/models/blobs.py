@@ -27,12 +27,6 @@ def place(root: Path, sha256: str) -> Path:
     return root / "blobs" / "sha256" / sha256[:2] / sha256
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def copied(source: Path, target: Path) -> str:
     """Copy a file, and take the SHA-256 of what was copied on the way."""
     found = hashlib.sha256()

@@ -4,7 +4,6 @@ Names, aliases, languages, licences, and where the files lie. Knows nothing of e
 and loads nothing.
 """
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from earwitness.errors import BadInput, EngineFailed, Missing, UnknownModel
+from earwitness.files import digest
 from earwitness.models import directory, known, manifest
 from earwitness.models.directory import Stored
 from earwitness.models.stamps import Stamps
@@ -238,9 +238,8 @@ def verify(entry: Entry) -> None:
     """Read the files of a model and compare their checksums. Raises Missing, or EngineFailed where they differ."""
     files = locate(entry).files
     for role, _, expected in entry.files:
-        with files[role].open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                raise EngineFailed(
-                    f"{entry.name}: the file {files[role].name} is not the one that was measured",
-                    remedy=f"Install the pinned version of {entry.package} again.",
-                )
+        if digest(files[role]) != expected:
+            raise EngineFailed(
+                f"{entry.name}: the file {files[role].name} is not the one that was measured",
+                remedy=f"Install the pinned version of {entry.package} again.",
+            )

@@ -23,6 +23,7 @@ from typing_extensions import override
 
 from earwitness.__about__ import __version__
 from earwitness.errors import BadInput, EarwitnessError, HubFailed, Missing, NotFound, StorageFailed
+from earwitness.files import digest
 from earwitness.models import blobs, bring, bundle, directory, manifest, unpack
 from earwitness.models.directory import Stored
 from earwitness.models.manifest import Origin
@@ -136,7 +137,7 @@ def fetch(url: str, root: Path, *, sha256: str = "", told: Told | None = None) -
                 if not left or not moved:
                     raise _unreached(url, error) from error
                 time.sleep(PAUSE_S)
-        found = blobs.digest(target)
+        found = digest(target)
     except OSError as error:
         if isinstance(error, EarwitnessError):
             raise

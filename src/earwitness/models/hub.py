@@ -14,7 +14,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from earwitness.errors import BadInput, EarwitnessError, HubFailed, Missing, NotFound, StorageFailed
-from earwitness.models import blobs, bring, directory, known, manifest
+from earwitness.files import digest
+from earwitness.models import bring, directory, known, manifest
 from earwitness.models.convert import checkpoint
 from earwitness.models.directory import Stored
 from earwitness.models.manifest import Origin
@@ -157,7 +158,7 @@ def _kept(
 
 def _checked(path: Path, expected: str) -> str:
     """The SHA-256 of a file, which is the hub's; one that differs is removed, so that the next try fetches it anew."""
-    found = blobs.digest(path)
+    found = digest(path)
     if expected and found != expected:
         path.unlink()
         raise HubFailed(f"{path.name} came broken: its checksum is not the hub's", remedy="Pull it again.")

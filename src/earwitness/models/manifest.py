@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from earwitness.__about__ import __version__
 from earwitness.errors import BadInput
+from earwitness.files import digest
 from earwitness.models import blobs, directory
 from earwitness.models.directory import Stored
 
@@ -84,7 +85,7 @@ def of(stored: Stored) -> Manifest:
     """The manifest of a model; one that has none is read for it, and was imported as far as anybody knows."""
     if found := read(stored):
         return found
-    files = {n: Kept(blobs.digest(p), p.stat().st_size) for n, p in directory.contents(stored.path).items()}
+    files = {n: Kept(digest(p), p.stat().st_size) for n, p in directory.contents(stored.path).items()}
     return taken(stored, Origin("import", "put there by hand"), files)
 
 
@@ -114,7 +115,7 @@ def keeping(
         yield made
         files = {}
         for name, path in directory.contents(made).items():
-            sha256 = sums.get(name) or blobs.digest(path)
+            sha256 = sums.get(name) or digest(path)
             files[name] = Kept(sha256, path.stat().st_size)
             blobs.share(root, path, sha256)
         told = origin if isinstance(origin, Manifest) else taken(stored, origin, files)

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from earwitness import files
 from earwitness.__about__ import __version__
 from earwitness.errors import BadInput, EarwitnessError, EngineFailed, Missing, NotFound
-from earwitness.models import blobs, directory, looks, manifest
+from earwitness.models import directory, looks, manifest
 from earwitness.models.agreement import agreement
 from earwitness.models.convert import convert
 from earwitness.models.directory import Stored
@@ -95,7 +95,7 @@ def check(stored: Stored, *, quick: bool = False) -> Report:
         for name, file in kept.files.items():
             if name in here and (here[name].stat().st_size != file.size):
                 faults.append(f"{name} has {here[name].stat().st_size} bytes, not {file.size}")
-            elif name in here and not quick and blobs.digest(here[name]) != file.sha256:
+            elif name in here and not quick and files.digest(here[name]) != file.sha256:
                 faults.append(f"{name} is damaged: its checksum is another")
     try:
         looks.look(stored.format, stored.path)

@@ -8,12 +8,12 @@ goes on, and its place is not kept.
 import contextlib
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
+from earwitness import files
 from earwitness.audio.container import Source
 from earwitness.errors import Busy, StorageFailed
 from earwitness.unfinished.journal import Journal
@@ -64,7 +64,7 @@ class Checkpoint:
     def digest(self) -> str:
         """The recording's SHA-256. Raises StorageFailed where it can't be read, or is not what it was at first."""
         if self._digest is None:
-            found = _digest(self._source)
+            found = digest_of(self._source)
             if _stamp(self._source) != self._stamp:
                 raise StorageFailed("the recording changes while it is read")
             self._digest = found
@@ -220,23 +220,9 @@ def _stamp(source: Source) -> tuple[int, ...]:
     return ()
 
 
-def _digest(source: Source) -> str:
+def digest_of(source: Source) -> str:
+    """SHA-256 of a recording. Raises StorageFailed where it can't be read."""
     try:
-        if isinstance(source, bytes):
-            return hashlib.sha256(source).hexdigest()
-        if isinstance(source, Path):
-            with source.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        return _digest_of(source)
+        return files.digest(source)
     except OSError as error:
         raise StorageFailed(f"the recording can't be read: {error.strerror or error}") from error
-
-
-def _digest_of(file: BinaryIO) -> str:
-    """That of a stream, which somebody reads: it is left where it was."""
-    here, found = file.tell(), hashlib.sha256()
-    file.seek(0, os.SEEK_SET)
-    while chunk := file.read(1 << 20):
-        found.update(chunk)
-    file.seek(here)
-    return found.hexdigest()

@@ -1,7 +1,6 @@
 """Where the recordings of jobs lie until they are done with: a file named by its job, in one of two folders."""
 
 import contextlib
-import hashlib
 import os
 import shutil
 import time
@@ -75,12 +74,3 @@ def synced(path: Path) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file. Raises StorageFailed."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise StorageFailed(f"the recording can't be read: {error.strerror or error}") from error

@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from earwitness import addresses, batch
-from earwitness.archive import recordings, shapes
+from earwitness.archive import recordings
 from earwitness.archive.job import Job
 from earwitness.archive.leases import Leases, Step
 from earwitness.archive.told import piece
@@ -27,8 +27,8 @@ from earwitness.kit import Kit
 from earwitness.models.lane import Urgency
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Transcript
-from earwitness.unfinished.checkpoint import DAY_S, EVERY_S, Checkpoint
-from earwitness.working import inbox, orders
+from earwitness.unfinished.checkpoint import DAY_S, EVERY_S, Checkpoint, digest_of
+from earwitness.working import orders
 from earwitness.working.inbox import PART, Inbox
 from earwitness.working.presence import Presence
 
@@ -181,7 +181,7 @@ class Worker:
         job = running.job
         recipe = orders.from_json(job.recipe)
         path = self._recording(job, running.stop)
-        digest = inbox.digest(path)
+        digest = digest_of(path)
         if not job.about.get("fresh"):
             found = leases.found_out(job.id, orders.result(digest, orders.as_json(self._kit.settled(recipe))))
             if found is None or found.over:
@@ -212,7 +212,7 @@ class Worker:
 
     def _keeping(self, job: Job, told: Transcript, path: Path, digest: str) -> Callable[[Connection], str]:
         """What keeps the result, in the transaction that says that the job is done."""
-        rows = [shapes.segment_row(s) for s in told.segments]  # not in the writer's thread
+        rows = recordings.segment_rows(told.segments)  # not in the writer's thread
         given = {"title": job.name, "kind": "file", "began_s": job.made_s, "sha256": digest, "source_id": None}
         file: dict[str, object] | None = None
         if _kept(job):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from earwitness.api.caller import CALLER, Caller
-from earwitness.archive.viewer import HOUSE
+from earwitness.archive.viewer import HOUSE, Viewer
 from earwitness.audio import timebase
 from earwitness.errors import NotFound
 
@@ -44,8 +44,7 @@ class Owners:
 
     def of(self, ident: str) -> str | None:
         """Id of the user whose an open session is; None for the installation's own."""
-        found = self._whose[ident]
-        return None if found == HOUSE.id else found
+        return Viewer(self._whose[ident]).owner
 
     def check(self, ident: str) -> None:
         """Raise NotFound where an open session is not of whoever is served now."""

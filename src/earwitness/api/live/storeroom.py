@@ -16,10 +16,9 @@ from starlette.requests import HTTPConnection
 from structlog.typing import FilteringBoundLogger
 
 from earwitness.__about__ import __version__
+from earwitness.api.caller import caller_of
 from earwitness.api.live.stored import Stored
-from earwitness.api.viewing import viewer
 from earwitness.archive import storing
-from earwitness.archive.recordings import owner
 from earwitness.archive.storing import Opening, Storing
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
@@ -151,7 +150,7 @@ def recipe_of(stored: Mapping[str, Any]) -> Recipe:
 
 def owner_of(connection: HTTPConnection) -> str | None:
     """Whose the recording is of a session that somebody begins."""
-    return owner(viewer(connection))
+    return caller_of(connection.scope).viewer.owner
 
 
 class Holding(Protocol):

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, RowMapping, func, select
 
+from earwitness.archive import shapes
 from earwitness.archive.database import Database
 from earwitness.archive.schema.heard import RecordingRow, SegmentRow, SpeakerRow
 from earwitness.archive.schema.people import PersonRow
@@ -13,7 +15,7 @@ from earwitness.archive.search.conditions import conditions, limited, order, tab
 from earwitness.archive.search.query import parse
 from earwitness.archive.viewer import Viewer
 from earwitness.errors import BadInput
-from earwitness.types import Provenance, Segment, Speaker, Transcript, Turn, Word
+from earwitness.types import Provenance, Speaker, Transcript, Turn
 
 MOST = 10_000
 """Segments that are carried at once."""
@@ -54,23 +56,23 @@ def carried(database: Database, viewer: Viewer, text: str) -> tuple[Carried, ...
                     select(SegmentRow, RecordingRow.began_s)
                     .join(RecordingRow, RecordingRow.id == SegmentRow.recording_id)
                     .where(SegmentRow.id.in_(ids[n : n + TOGETHER]))
-                )
+                ).mappings()
             ]
-            rows.sort(key=lambda row: (row.began_s, row.recording_id, row.start_s, row.number))
+            rows.sort(key=itemgetter("began_s", "recording_id", "start_s", "number"))
             return tuple(
                 _carried(connection, recording, tuple(some))
-                for recording, some in groupby(rows, key=lambda row: str(row.recording_id))
+                for recording, some in groupby(rows, key=itemgetter("recording_id"))
             )
 
 
-def _carried(connection: Connection, recording: str, rows: Sequence[Row[*tuple[object, ...]]]) -> Carried:
+def _carried(connection: Connection, recording: str, rows: Sequence[RowMapping]) -> Carried:
     about = connection.execute(select(RecordingRow).where(RecordingRow.id == recording)).one()
     names = connection.execute(
         select(SpeakerRow.label, func.coalesce(PersonRow.name, SpeakerRow.name).label("name"), SpeakerRow.person_id)
         .outerjoin(PersonRow, PersonRow.id == SpeakerRow.person_id)
         .where(SpeakerRow.recording_id == recording)
     ).all()
-    segments = tuple(_segment(row) for row in rows)
+    segments = tuple(shapes.segment_of(row) for row in rows)
     labels = list(dict.fromkeys(s.speaker for s in segments if s.speaker))
     called = {row.label: row for row in names}
     transcript = Transcript(
@@ -92,10 +94,3 @@ def _carried(connection: Connection, recording: str, rows: Sequence[Row[*tuple[o
         ),
     )
     return Carried(recording, about.title, transcript)
-
-
-def _segment(row: Row[*tuple[object, ...]]) -> Segment:
-    words = tuple(Word(*word) for word in row.words)
-    return Segment(
-        row.start_s, row.end_s, row.text, row.language, words, confidence=row.confidence, speaker=row.speaker
-    )

@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from earwitness import config
+from earwitness.engines.whisper import calls, ggml
+from earwitness.errors import Missing
+from earwitness.types import ModelFiles
 
 PROGRAMS = {"whispercpp_server": "whisper-server", "whispercpp_cli": "whisper-cli"}
 """What a program is called by whisper.cpp's build, by setting and engine."""
@@ -26,3 +31,16 @@ def missing(setting: str) -> str | None:
         if given.stem == name and other != setting:
             return f"{variable} is {given}: name {PROGRAMS[setting]}, or set {config.PREFIX}{other.upper()} instead"
     return None
+
+
+def call(
+    setting: str, files: ModelFiles, options: BaseModel
+) -> tuple[Path, tuple[str, ...], ggml.Tokens, calls.Options]:
+    """The program, what it is told of a model, the model's tokens and the options. Raises Missing, as `tokens` does."""
+    found, why = program(setting), missing(setting)
+    if found is None or why:
+        raise Missing(why or "no program is named")
+    chosen = options if isinstance(options, calls.Options) else calls.Options()
+    path = files.files["model"].resolve()
+    words = ("--model", str(path), "--threads", str(chosen.workers * chosen.threads))
+    return found.resolve(), words, ggml.tokens(files, path), chosen
