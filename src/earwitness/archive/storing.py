@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.exc import OperationalError
 
 from earwitness.archive import shapes, told
@@ -53,6 +53,9 @@ class Opening:
     source: str | None = None
     task: Task = "transcribe"
     provenance: Provenance = field(default_factory=lambda: Provenance("", "", "", "", {}))
+
+
+_THERE = select(RecordingRow.id).where(RecordingRow.id == bindparam("ident"))
 
 
 class Storing:
@@ -216,8 +219,7 @@ class Storing:
 
 def _all(ident: str, changes: Sequence[partial[None]], connection: Connection) -> bool:
     """Make some changes; False where the recording is gone."""
-    there = select(RecordingRow.id).where(RecordingRow.id == ident)
-    if changes[0].func is not told.opened and connection.execute(there).scalar() is None:
+    if changes[0].func is not told.opened and connection.execute(_THERE, {"ident": ident}).scalar() is None:
         return False
     for change in changes:
         change(connection)
