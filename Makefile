@@ -61,7 +61,10 @@ bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/runtime_cost.py
 	$(BIN)/python benchmarks/alignment.py
+	$(BIN)/python benchmarks/voices.py
+	$(BIN)/python benchmarks/long_file.py --hours 1
 	$(BIN)/python benchmarks/gate.py
+	$(BIN)/python benchmarks/tries.py
 	$(BIN)/python benchmarks/archive.py
 
 docs: $(VENV)/.check
