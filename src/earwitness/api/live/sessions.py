@@ -334,7 +334,7 @@ class Sessions:
             return "too_long"
         if not hosted.joined and now - hosted.last_joined > settings.live_keep_s:
             return "left"
-        return "idle" if now - max(hosted.last_heard, hosted.last_joined) > settings.live_idle_s else ""
+        return "idle" if hosted.silent_s(now) > settings.live_idle_s else ""
 
     def _closed(self, hosted: Hosted) -> None:
         """Called by a session's task as its last act."""
