@@ -66,7 +66,8 @@ def bound(host: str, port: int, told_by: str) -> "socket.socket":
     from earwitness.errors import BadInput
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # by the name of its protocol asyncio knows that it may send small pieces at once; else each answer waits for 40 ms
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if sys.platform == "linux":  # else a connection to a peer that is there and reads nothing is never closed
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
