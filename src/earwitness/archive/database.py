@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from earwitness.archive import postgres, sqlite
 from earwitness.archive.schema import HEAD
-from earwitness.errors import StorageFailed
+from earwitness.errors import EarwitnessError, StorageFailed
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -121,14 +121,18 @@ class Database:
             raise
         return engine
 
+    def explained(self, error: DBAPIError | sqlite3.Error) -> EarwitnessError:
+        """An error of the database as one of ours."""
+        if isinstance(self._place, str) and isinstance(error, DBAPIError):
+            return postgres.explained(error, self._place)
+        return sqlite.explained(error, Path(self._place))
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except (DBAPIError, sqlite3.Error) as error:
-            if isinstance(self._place, str) and isinstance(error, DBAPIError):
-                raise postgres.explained(error, self._place) from error
-            raise sqlite.explained(error, Path(self._place)) from error
+            raise self.explained(error) from error
 
 
 def _revision(connection: Connection, place: str) -> str | None:
