@@ -51,10 +51,11 @@ from earwitness.api.origins import crossing
 from earwitness.api.passes import Passes
 from earwitness.api.setup import first
 from earwitness.api.streams import Streams, Whose
+from earwitness.api.uploads import MOST_JSON_MB
 from earwitness.archive.sweeping import Policy, sweep
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
-from earwitness.errors import BadInput, EarwitnessError, NotFound
+from earwitness.errors import BadInput, EarwitnessError, NotFound, TooLarge
 from earwitness.events import Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
@@ -332,6 +333,9 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return answer(NotFound("there is no such route", remedy="The routes are listed under /docs."), request.url.path)
+    if error.status_code == 413:
+        told = f"the body is over {MOST_JSON_MB:g} MB"
+        return answer(TooLarge(told, remedy="Recordings go to other routes: see /docs."), request.url.path)
     wrong = BadInput(f"{error.detail} for this route", remedy="The routes are listed under /docs.")
     found = answer(wrong, request.url.path, error.status_code)
     found.headers.update(error.headers or {})
