@@ -130,6 +130,7 @@ def opens(path: str) -> bool:
     """Whether a path needs neither login nor key."""
     return path in OPEN_DOORS or any(path == p or path.startswith(f"{p}/") for p in OPEN)
 
+
 SMALL = ("POST /v1/realtime/client_secrets", "POST /v1/realtime/transcription_sessions")
 """Routes for who transcribes, whose body is a little JSON."""
 

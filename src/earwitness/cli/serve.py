@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import uvicorn
     from fastapi import FastAPI
-    from uvicorn._types import ASGISendEvent
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 
     from earwitness.config import Settings
 
@@ -83,12 +83,18 @@ def bound(host: str, port: int, told_by: str) -> "socket.socket":
 
 
 def run(settings: "Settings", listener: "socket.socket") -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal comes. Raises why the server could not begin."""
     from earwitness import traces
     from earwitness.api.app import create
 
     with traces.exporting():
-        serving(create(settings)).run(sockets=[listener])
+        app = create(settings)
+        try:
+            serving(app).run(sockets=[listener])
+        except SystemExit:
+            if app.state.failed is not None:
+                raise app.state.failed from None
+            raise
 
 
 def serving(app: "FastAPI") -> "uvicorn.Server":
@@ -111,9 +117,17 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
             await app.state.house.sessions.drain()
             await super().shutdown(sockets)
 
+    async def told(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+        async def sending(message: "ASGISendEvent") -> None:
+            if message["type"] == "lifespan.startup.failed" and app.state.failed is not None:
+                message["message"] = ""  # instead of where in the code it was
+            await send(message)
+
+        await app(scope, receive, sending)  # type: ignore[arg-type]
+
     return Server(
         uvicorn.Config(
-            app,
+            told,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=5,
