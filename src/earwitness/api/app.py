@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -51,10 +53,11 @@ from earwitness.api.origins import crossing
 from earwitness.api.passes import Passes
 from earwitness.api.setup import first
 from earwitness.api.streams import Streams, Whose
+from earwitness.api.uploads import MOST_JSON_MB
 from earwitness.archive.sweeping import Policy, sweep
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
-from earwitness.errors import BadInput, EarwitnessError, NotFound
+from earwitness.errors import BadInput, EarwitnessError, NotFound, StorageFailed, TooLarge
 from earwitness.events import Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
@@ -119,7 +122,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         redirect_slashes=False,
         license_info={"name": "Apache-2.0"},
     )
-    app.state.house = house
+    app.state.house, app.state.failed = house, None
     app.state.guests = whisperlive.welcomed  # its browser extension knocks at another door where it is given no port
     for door in DOORS:
         app.include_router(door.router)
@@ -135,7 +138,8 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
 def _house(settings: Settings, kit: Kit) -> House:
     """What the doors share."""
     metrics, passes = telemetry.Metrics(), Passes()
-    log, archive = telemetry.logger(settings.log_level, settings.log_format), Archive(settings.archive, settings.kept)
+    log = telemetry.logger(settings.log_level, settings.log_format)
+    archive = Archive(settings.archive, settings.kept, written=metrics.writes.inc)
     access = Access(settings, archive, passes)
     hello: dict[str, Json] = {"version": __version__, "boot": uuid.uuid4().hex}
     streams = Streams(archive.events, log, hello, count=lambda topic, n: metrics.events.labels(topic).inc(n))
@@ -164,7 +168,6 @@ def _house(settings: Settings, kit: Kit) -> House:
     house.worker = Worker(settings, kit, archive, log=log.info, count=house.count)
     house.watched = Watched(settings, archive, house.worker, log=log.info)
     house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info)
-    archive.bell.heard_by(metrics.writes.inc)
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
     house.metrics.watch_lags(house.sessions.lags)
@@ -173,9 +176,16 @@ def _house(settings: Settings, kit: Kit) -> House:
 
 @contextlib.asynccontextmanager
 async def _open(app: FastAPI) -> AsyncIterator[None]:
-    """Wyoming's port around all else: its clients are told what was said before it closes."""
-    async with wyoming.listening(app.state.house), _lifespan(app):
-        yield
+    """Wyoming's port around all else: its clients are told what was said before it closes.
+
+    Why the server could not begin stands in `app.state.failed`.
+    """
+    try:
+        async with wyoming.listening(app.state.house), _lifespan(app):
+            yield
+    except EarwitnessError as error:
+        app.state.failed = error
+        raise
 
 
 @contextlib.asynccontextmanager
@@ -214,9 +224,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _clear(house: House) -> None:
-    """Remove uploads that a killed server left behind."""
-    for left in ensure_folder(house.settings.scratch).glob("upload-*"):
-        left.unlink(missing_ok=True)
+    """Remove uploads that a killed server left behind. Raises StorageFailed where nothing may be written."""
+    scratch = ensure_folder(house.settings.scratch)
+    try:
+        for left in scratch.glob("upload-*"):
+            left.unlink(missing_ok=True)
+        tempfile.TemporaryFile(dir=scratch).close()
+    except OSError as error:
+        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:  # a full disk may be emptied, also by us
+            raise StorageFailed(f"{scratch} can't be written: {error.strerror}") from error
     try:
         uploading.sweep(house, time.time() - uploading.KEEP_S)
     except EarwitnessError as error:  # recordings are transcribed without an archive, too
@@ -332,6 +348,9 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return answer(NotFound("there is no such route", remedy="The routes are listed under /docs."), request.url.path)
+    if error.status_code == 413:
+        told = f"the body is over {MOST_JSON_MB:g} MB"
+        return answer(TooLarge(told, remedy="Recordings go to other routes: see /docs."), request.url.path)
     wrong = BadInput(f"{error.detail} for this route", remedy="The routes are listed under /docs.")
     found = answer(wrong, request.url.path, error.status_code)
     found.headers.update(error.headers or {})

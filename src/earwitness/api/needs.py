@@ -131,6 +131,13 @@ def opens(path: str) -> bool:
     return path in OPEN_DOORS or any(path == p or path.startswith(f"{p}/") for p in OPEN)
 
 
+SMALL = ("POST /v1/realtime/client_secrets", "POST /v1/realtime/transcription_sessions")
+"""Routes for who transcribes, whose body is a little JSON."""
+
+LARGE = ("POST /api/speakers", "POST /api/speakers/identify", "POST /api/speakers/{ident}/voices")
+"""Other routes to which recordings are sent."""
+
+
 @cache
 def table() -> Mapping[str, str]:
     """What is needed, by method and template."""
@@ -147,6 +154,11 @@ def table() -> Mapping[str, str]:
 def _patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
     rows = [(*route.split(" ", 1), route) for route in table() if "{" in route]
     return tuple((method, compile_path(template)[0], route) for method, template, route in rows)
+
+
+def streams(row: str | None) -> bool:
+    """Whether a route takes its body piece by piece, and looks after its size itself."""
+    return row is not None and row not in SMALL and (table()[row] == "transcribe" or row in LARGE)
 
 
 def row_of(method: str, path: str) -> str | None:

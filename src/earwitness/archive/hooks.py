@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, inse
 from earwitness.archive.database import Database
 from earwitness.archive.schema.work import DeliveryRow, HookRow
 from earwitness.archive.seal import Seal
+from earwitness.archive.shapes import line
 from earwitness.archive.viewer import Viewer
 from earwitness.archive.writer import Writer
 from earwitness.errors import BadInput, NotFound
@@ -90,7 +91,7 @@ class Hooks:
                 owner_id=viewer.owner,
                 address=sealed[0],
                 secret=sealed[1],
-                name=name[:200],
+                name=line(name)[:200],
                 topics=list(wanted),
                 enabled=True,
                 made_s=time.time(),
@@ -132,7 +133,7 @@ class Hooks:
         if topics is not None:
             new["topics"] = list(_known(topics))
         if name is not None:
-            new["name"] = name[:200]
+            new["name"] = line(name)[:200]
         if enabled is not None:
             new |= {"enabled": enabled, "failing_s": None, "why": None}
         if new:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
 
 from earwitness.archive.sqlite import WAIT_S, WRITES
 from earwitness.errors import BadInput, Busy, EarwitnessError, Missing, StorageFailed
@@ -103,6 +103,8 @@ def emptied(source: Engine) -> bool:
 def explained(error: DBAPIError, url: str) -> EarwitnessError:
     """An error of the database as one of ours."""
     code, name = str(getattr(error.orig, "sqlstate", None) or ""), shown(url)
+    if isinstance(error, DataError):
+        return BadInput("what is asked holds a character or a number that the database does not take")
     if code.startswith(WAITS):
         return Busy(f"the database {name} is held by others", retry_after_s=2.0)
     for starts, what, remedy in MEANINGS:

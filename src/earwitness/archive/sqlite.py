@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -107,6 +108,24 @@ def log_ahead(source: Engine) -> None:
                 "the database can't keep a log of its own beside it", remedy="Choose a folder on a local disk."
             )
         time.sleep(0.02)
+
+
+def notices(source: Engine, each_s: float) -> Iterator[bool]:
+    """Whether another connection wrote something since it was last asked, every so many seconds; one is held for it.
+
+    The first answer is yes, since nobody asked before. Source: sqlite.org/pragma.html, data_version.
+    """
+    connection = source.raw_connection()
+    try:
+        cursor, before = connection.cursor(), -1
+        while True:
+            cursor.execute("PRAGMA data_version")
+            ((now,),) = cursor.fetchall()
+            yield now != before
+            before = now
+            time.sleep(each_s)
+    finally:
+        connection.close()
 
 
 def emptied(source: Engine) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from earwitness.archive.database import Database
 from earwitness.archive.schema.work import UploadRow
+from earwitness.archive.shapes import line
 from earwitness.archive.viewer import Viewer
 from earwitness.archive.writer import Writer
 from earwitness.errors import Busy, NotFound
@@ -37,8 +38,8 @@ class Uploads:
 
     def add(self, viewer: Viewer, name: str, size: int, about: Mapping[str, Json]) -> Arriving:
         """A new one. Raises Busy where too many are open."""
-        now, ident = time.time(), f"u_{secrets.token_hex(16)}"[:32]
-        row = {"id": ident, "owner_id": viewer.owner, "name": name[:300], "size": size, "about": dict(about)}
+        now, ident, name = time.time(), f"u_{secrets.token_hex(16)}"[:32], line(name)[:300]
+        row = {"id": ident, "owner_id": viewer.owner, "name": name, "size": size, "about": dict(about)}
         mine = select(func.count()).where(UploadRow.owner_id.is_not_distinct_from(viewer.owner))
         fresh = insert(UploadRow).values(row | {"made_s": now, "changed_s": now})
 
@@ -48,7 +49,7 @@ class Uploads:
             connection.execute(fresh)
 
         self._writer.write(change)
-        return Arriving(ident, name[:300], size, about, now)
+        return Arriving(ident, name, size, about, now)
 
     def one(self, viewer: Viewer, ident: str) -> Arriving:
         """An upload. Raises NotFound."""

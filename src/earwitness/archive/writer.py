@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from earwitness.archive.database import Database
 from earwitness.errors import Busy, EarwitnessError, StorageFailed
@@ -117,7 +118,7 @@ class Writer:
         except Exception:
             if failed is None:  # nothing can be kept, or it is not known whether it was
                 raise
-            return [(None, failed)] if len(some) == 1 else None
+            return [(None, self._explained(failed))] if len(some) == 1 else None
         return done
 
     def _apart(self, some: Sequence[Waiting]) -> list[Made]:
@@ -131,8 +132,16 @@ class Writer:
                 except Exception as error:
                     if _lost(connection, error):
                         raise
-                    done.append((None, error))
+                    done.append((None, self._explained(error)))
         return done
+
+    def _explained(self, error: Exception) -> Exception:
+        """The error that whoever waits is told: the database's own in our words."""
+        if not isinstance(error, DBAPIError):
+            return error
+        told = self._database.explained(error)
+        told.__cause__ = error
+        return told
 
 
 def _lost(connection: Connection, error: Exception) -> bool:
