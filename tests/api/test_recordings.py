@@ -12,7 +12,7 @@ import pytest
 from earwitness import config
 from earwitness.archive.viewer import HOUSE, Viewer
 from earwitness.archive.whole import Archive
-from earwitness.audio.opus import Opus
+from earwitness.audio.encode import Encoder
 from earwitness.export import FORMATS, full, render
 from earwitness.kit import Kit
 from earwitness.types import Provenance, Segment, Speaker, Transcript, Turn, Word
@@ -158,7 +158,7 @@ def test_sound_is_given_out_in_ranges(http: httpx.Client, archive: Archive, iden
     assert http.get(f"{URL}/{ident}/audio").status_code == 404
     for start in (0.0, 3.0):
         path = f"audio/{ident}/{start:.0f}.ogg"
-        piece = Opus(archive.folder / path)
+        piece = Encoder(archive.folder / path)
         piece.write(np.zeros(48_000, np.float32))
         size = piece.close()
         row = {"recording_id": ident, "kind": "audio", "path": path, "start_s": start, "end_s": start + 3.0}

@@ -55,12 +55,12 @@ class JobTold(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     id: str
-    kind: Literal["file", "url", "tail"]
+    kind: Literal["file", "url", "tail", "again"]
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     name: str
     batch: str | None
     priority: int
-    recording: Annotated[str | None, Field(description="Id of the recording that came of it.")]
+    recording: Annotated[str | None, Field(description="Id of the recording that came of it, or that it is about.")]
     answered_by: Annotated[str | None, Field(description="The job that had done the same before.")]
     url: str | None
     model: str | None

@@ -24,7 +24,7 @@ class JobRow(Tables):
     owner_id: Mapped[str | None] = mapped_column(Ident)
     batch: Mapped[str | None] = mapped_column(Ident)
     kind: Mapped[str] = mapped_column(String(20))
-    """`file`, `url`, `tail` (of a live session that a crash ended)."""
+    """`file`, `url`, `tail` (of a live session that nobody can go on with), `again` (of a recording)."""
     state: Mapped[str] = mapped_column(String(10))
     """`waiting`, `running`, `done`, `failed` or `cancelled`."""
     priority: Mapped[int] = mapped_column(Integer)
