@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from earwitness.archive.database import Database
+from earwitness.archive.whole import Archive
 from earwitness.archive.writer import Writer
 from support import postgres
 
@@ -55,4 +56,11 @@ def database(place: Path | str) -> Iterator[Database]:
 def writer(database: Database) -> Iterator[Writer]:
     """Its writer."""
     with closing(Writer(database)) as found:
+        yield found
+
+
+@pytest.fixture
+def archive(place: Path | str, tmp_path: Path) -> Iterator[Archive]:
+    """The rooms over an empty database."""
+    with closing(Archive(place, tmp_path / "archive")) as found:
         yield found

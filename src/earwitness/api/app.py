@@ -20,6 +20,7 @@ from earwitness.__about__ import __version__
 from earwitness.api import (
     accounts,
     administration,
+    again,
     alignment,
     deepgram_rest,
     events,
@@ -87,6 +88,7 @@ DOORS = (
     poll,
     speakers,
     recordings,
+    again,
     transcripts,
     events,
     system,

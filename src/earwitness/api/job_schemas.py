@@ -8,7 +8,7 @@ from earwitness.api.schemas import FILE, EnhancingForm, SpeakersForm
 from earwitness.archive.job import LONGEST_NAME, PRIORITIES, USUAL
 
 
-class Wanted(SpeakersForm, EnhancingForm):
+class Work(SpeakersForm, EnhancingForm):
     """What is wanted of a recording, and how soon."""
 
     model: Annotated[str, Field(description="Name or alias of a model.")] = "default"
@@ -18,6 +18,11 @@ class Wanted(SpeakersForm, EnhancingForm):
     words: Annotated[bool, Field(description="With the times of words.")] = False
     language_gate: Annotated[Literal["on", "off"], Field(description="`off` believes every text.")] = "on"
     priority: Annotated[int, Field(ge=0, le=PRIORITIES[-1], description="The lower the sooner.")] = USUAL
+
+
+class Wanted(Work):
+    """Likewise of one that is brought."""
+
     keep_audio: Annotated[bool, Field(description="Keep the recording itself with its transcript.")] = False
     fresh: Annotated[bool, Field(description="Do it again, though the same was done before.")] = False
     name: Annotated[str | None, Field(max_length=LONGEST_NAME, description="Its title; the file's name else.")] = None
@@ -47,6 +52,13 @@ class BatchBody(Wanted):
 
     urls: Annotated[list[str] | None, Field(description="Where they are to be fetched.", max_length=10_000)] = None
     uploads: Annotated[list[str] | None, Field(description="Ids of uploads.", max_length=10_000)] = None
+
+
+class AgainBody(Work):
+    """`POST /api/recordings/{ident}/transcribe`: how, and from where to where in seconds; all of it, if left out."""
+
+    from_s: Annotated[float, Field(ge=0)] = 0.0
+    to_s: Annotated[float | None, Field(gt=0)] = None
 
 
 class JobTold(BaseModel):

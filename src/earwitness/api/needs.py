@@ -69,6 +69,7 @@ archive:read
 archive:write
     PATCH /api/recordings/{ident}
     DELETE /api/recordings/{ident}
+    POST /api/recordings/{ident}/transcribe
     PATCH /api/segments/{number}
     POST /api/segments/{number}/undo
     POST /api/segments/{number}/split
@@ -121,6 +122,9 @@ admin
 
 SEARCHES = ("GET /api/transcripts", "GET /api/transcripts/export")
 """Routes that count as searches."""
+
+TRANSCRIBING = ("POST /api/recordings/{ident}/transcribe",)
+"""Routes that transcribe though they need something else."""
 
 NOT_UPLOADS = ("POST /api/process-chunk",)
 """Routes that transcribe and bring a little sound many times."""

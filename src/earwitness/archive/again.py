@@ -13,21 +13,84 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, fals
 
 from earwitness.archive import shapes, told
 from earwitness.archive.happened import happened
-from earwitness.archive.recordings import fill, segment_rows
+from earwitness.archive.job import AGAIN, Order
+from earwitness.archive.recordings import files_of, fill, seen, segment_rows
 from earwitness.archive.retimed import outside
 from earwitness.archive.schema.heard import RecordingRow, SegmentRow, SpeakerRow, TakeRow
+from earwitness.archive.sound import parts
+from earwitness.archive.viewer import Viewer
+from earwitness.archive.whole import Archive
 from earwitness.archive.writer import Writer
-from earwitness.audio import timebase
-from earwitness.errors import NotFound
-from earwitness.types import Notice, Segment, Transcript
+from earwitness.audio import joined, timebase
+from earwitness.errors import BadInput, Conflict, NotFound
+from earwitness.types import Json, Notice, Segment, Transcript
 
 Stretches: TypeAlias = Sequence[tuple[float, float]]
 """Beginning and end of each, in seconds of the recording."""
 
 EVER = float("inf")
 
+MARGIN_S = 0.5
+"""A recogniser wants so much of the pauses before and after what it hears."""
+
+PAUSE_S = 0.1
+"""Between segments that are closer there may be no pause."""
+
+FARTHEST_S = 30.0
+"""So far a pause is looked for."""
+
 NEAR_S = 0.01
 """Times that are closer are the same here."""
+
+
+def ready(archive: Archive, recording: str, viewer: Viewer, from_s: float = 0.0, to_s: float | None = None) -> Order:
+    """A job that transcribes a recording again as it was made, or some seconds of it, up to the ends of segments there.
+
+    Raises NotFound, BadInput for seconds that it does not have, Conflict where it is still heard or no sound is kept.
+    """
+    with archive.database.reading() as connection:
+        row = seen(connection, recording, viewer, "edit")
+        assert connection is not None
+        if row["state"] in {"open", "waiting"}:
+            raise Conflict("this recording is still being heard", remedy="Wait until it is over.")
+        if not from_s < (to_s or EVER) or from_s >= row["duration_s"]:
+            told_s = f"{from_s:g} s to {'its end' if to_s is None else f'{to_s:g} s'}"
+            raise BadInput(f"of a recording of {row['duration_s']:.2f} s, {told_s} is nothing", param="from_s")
+        to_s = None if to_s is None or to_s >= row["duration_s"] else to_s
+        from_s = _widened(connection, recording, from_s)
+        to_s = None if to_s is None else _widened(connection, recording, to_s, end=True)
+        there = parts(files_of(connection, recording), archive.folder)
+    if not joined.covered(there, timebase.samples(from_s), timebase.samples(to_s or row["duration_s"])):
+        raise Conflict(
+            "no sound of this is kept, so it can't be transcribed again", remedy="Bring the recording: POST /api/jobs."
+        )
+    about: dict[str, Json] = {"from_s": from_s, "to_s": to_s}
+    recipe = row["about"]["provenance"]["recipe"]
+    return Order(row["title"] or recording, recipe, kind=AGAIN, recording=recording, about=about)
+
+
+def _widened(connection: Connection, recording: str, at_s: float, *, end: bool = False) -> float:
+    """The pause before a place, or after it: between segments that touch each other a word may be cut in two.
+
+    What a person has changed stays, and nothing is said there again, so a cut there harms nothing.
+    """
+    there = (
+        SegmentRow.recording_id == recording,
+        SegmentRow.end_s > at_s - FARTHEST_S,
+        SegmentRow.start_s < at_s + FARTHEST_S,
+    )
+    asked = select(SegmentRow.start_s, SegmentRow.end_s, SegmentRow.by_person).where(*there)
+    rows = [(row.start_s, row.end_s, row.by_person) for row in connection.execute(asked)]
+    sign = 1.0 if end else -1.0
+    spans = sorted((min(sign * a, sign * b), max(sign * a, sign * b), person) for a, b, person in rows)
+    found, limit = sign * at_s, EVER  # as if time ran to where the end is
+    for near_s, far_s, person in spans:
+        if near_s >= found + PAUSE_S or (person and far_s > found):
+            limit = max(near_s, found)
+            break
+        found = max(found, far_s)
+    widened = sign * min(found + MARGIN_S, limit)
+    return max(0.0, widened)
 
 
 def again(writer: Writer, recording: str, transcript: Transcript) -> None:
