@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from earwitness.api.schemas import FILE, EnhancingForm, SpeakersForm
+from earwitness.archive.hooks import GRACE_S, LONGEST_GRACE_S
 from earwitness.archive.job import LONGEST_NAME, PRIORITIES, USUAL
 
 
@@ -138,6 +139,14 @@ class HookChange(BaseModel):
     enabled: bool | None = None
 
 
+class SecretWanted(BaseModel):
+    """How long the secret before still signs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    grace_s: Annotated[float, Field(ge=0, le=LONGEST_GRACE_S, description="0 where it is known to others.")] = GRACE_S
+
+
 class HookTold(BaseModel):
     """A hook. `secret` is told once, when it is made."""
 
@@ -148,6 +157,7 @@ class HookTold(BaseModel):
     enabled: bool
     why: Annotated[str | None, Field(description="Why it was switched off.")]
     made_s: float
+    earlier_until_s: Annotated[float | None, Field(description="Until when an earlier secret signs, too.")] = None
     secret: str | None = None
 
 

@@ -80,6 +80,7 @@ alerts
     GET /api/hooks/{hook}
     PATCH /api/hooks/{hook}
     DELETE /api/hooks/{hook}
+    POST /api/hooks/{hook}/secret
     POST /api/hooks/{hook}/test
     GET /api/hooks/{hook}/deliveries
 people:read

@@ -76,6 +76,8 @@ class HookRow(Tables):
     """Sealed."""
     secret: Mapped[bytes] = mapped_column(LargeBinary)
     """Sealed."""
+    earlier: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Secrets that still sign, each with when it stops: JSON, sealed."""
     name: Mapped[str] = mapped_column(String(200))
     topics: Mapped[list[Any]] = mapped_column(JSON)
     enabled: Mapped[bool] = mapped_column(Boolean)
