@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from earwitness import config
 from earwitness.archive import hooks as rules
+from support.clocks import Later
 from support.faults import until
 from support.server import running
 from support.voices import hearer
@@ -138,16 +139,6 @@ def fits(secret: str, body: bytes, headers: dict[str, str]) -> bool:
     except WebhookVerificationError:
         return False
     return True
-
-
-class Later:
-    """A clock that is fast."""
-
-    def __init__(self, by_s: float) -> None:
-        self._by_s = by_s
-
-    def time(self) -> float:
-        return time.time() + self._by_s
 
 
 def test_what_does_not_arrive_is_tried_later_and_given_up_where_nobody_is(

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import fields
@@ -69,6 +68,9 @@ SWEEP_S = 15.0
 TIDY_S = 300.0
 """How often it is looked for what leaves the archive."""
 FORGET_S = 600.0
+
+EXPIRE_S = 60.0
+"""How often it is looked for uploads whose time is over."""
 
 IDLE_S = 60.0
 """How long nobody may have wanted anything before the machine is measured."""
@@ -189,7 +191,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await in_thread(house.worker.start)
     house.sender.start()
     house.watched.start()
-    works = (_preload, _sweep, _remeasure, _tidy, _forget, _look)
+    works = (_preload, _sweep, _remeasure, _tidy, _expire, _forget, _look)
     tasks = [asyncio.create_task(work(house)) for work in works]
     tasks.append(asyncio.create_task(house.sessions.look()))
     tasks.append(asyncio.create_task(recover(house.sessions, house.log)))
@@ -219,10 +221,17 @@ def _clear(house: House) -> None:
     """Remove uploads that a killed server left behind."""
     for left in ensure_folder(house.settings.scratch).glob("upload-*"):
         left.unlink(missing_ok=True)
-    try:
-        uploading.sweep(house, time.time() - uploading.KEEP_S)
-    except EarwitnessError as error:  # recordings are transcribed without an archive, too
-        house.log.warning("uploads not tidied", code=error.code, why=error.message, remedy=error.remedy)
+
+
+async def _expire(house: House) -> None:
+    """Now and then: uploads that nobody goes on with are given up."""
+    while True:
+        try:
+            if gone := await in_thread(partial(uploading.sweep, house)):
+                house.log.info("uploads given up", uploads=gone)
+        except EarwitnessError as error:  # recordings are transcribed without an archive, too
+            house.log.warning("uploads not tidied", code=error.code, why=error.message, remedy=error.remedy)
+        await asyncio.sleep(EXPIRE_S)
 
 
 async def _preload(house: House) -> None:
