@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from earwitness import config
-from earwitness.api.needs import NOT_UPLOADS, OPEN_DOORS, SEARCHES, opens, row_of, table
+from earwitness.api.needs import NOT_UPLOADS, OPEN_DOORS, SEARCHES, TRANSCRIBING, opens, row_of, table
 from earwitness.archive.account import SCOPES, By, User
 from earwitness.archive.job import Order
 from earwitness.archive.people import People
@@ -272,7 +272,7 @@ def test_a_live_session_is_its_owners(place: Place) -> None:
 
 def test_audio_is_charged_to_the_key(place: Place, sample: Path) -> None:
     with place.client(place.admin_key) as http:
-        told = {"name": "little", "scopes": ["transcribe"], "audio_seconds_per_day": 1}
+        told = {"name": "little", "scopes": ["transcribe", "archive:write"], "audio_seconds_per_day": 1}
         key = http.post("/api/keys", json=told).json()["key"]
     files = {"file": ("a.wav", sounds.wav(sounds.silence(1.5)))}
     with place.client(key) as http:
@@ -290,6 +290,7 @@ def test_audio_is_charged_to_the_key(place: Place, sample: Path) -> None:
         assert deepgram.status_code == 429
         assert deepgram.json()["code"] == "too_many_requests"
         assert http.get("/v1/models").status_code == 200
+        assert http.post(f"/api/recordings/{Place.recording}/transcribe").status_code == 429
         with (
             pytest.raises(InvalidStatus) as caught,
             connect(f"{place.address.replace('http', 'ws')}/ws", additional_headers={"authorization": f"Bearer {key}"}),
@@ -299,7 +300,7 @@ def test_audio_is_charged_to_the_key(place: Place, sample: Path) -> None:
 
 
 def test_searches_are_searches() -> None:
-    assert {*SEARCHES, *NOT_UPLOADS} <= set(table())
+    assert {*SEARCHES, *NOT_UPLOADS, *TRANSCRIBING} <= set(table())
     assert row_of("HEAD", "/v1/models") == "GET /v1/models"
     assert row_of("HEAD", "/api/uploads/a") == "HEAD /api/uploads/{upload}"
     assert row_of("HEAD", "/nothing") is None

@@ -19,7 +19,7 @@ from starlette.types import Scope
 
 from earwitness.api import origins
 from earwitness.api.caller import Caller, stranger, the_house, with_key, with_login
-from earwitness.api.needs import NOT_UPLOADS, SEARCHES, opens, row_of, table
+from earwitness.api.needs import NOT_UPLOADS, SEARCHES, TRANSCRIBING, opens, row_of, table
 from earwitness.api.passes import Passes
 from earwitness.api.rates import Rates
 from earwitness.archive.whole import Archive
@@ -134,7 +134,7 @@ class Access:
         """Raise TooMany for who had enough."""
         if row in SEARCHES:
             self.rates.count("search", caller.id)
-        if need != "transcribe" or not row.startswith(("POST ", "SOCKET ")):
+        if row not in TRANSCRIBING and (need != "transcribe" or not row.startswith(("POST ", "SOCKET "))):
             return
         if row not in NOT_UPLOADS:
             self.rates.count("upload", caller.id)

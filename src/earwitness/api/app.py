@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import tempfile
-import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import fields
@@ -22,6 +21,7 @@ from earwitness.__about__ import __version__
 from earwitness.api import (
     accounts,
     administration,
+    again,
     alignment,
     deepgram_rest,
     events,
@@ -72,6 +72,9 @@ TIDY_S = 300.0
 """How often it is looked for what leaves the archive."""
 FORGET_S = 600.0
 
+EXPIRE_S = 60.0
+"""How often it is looked for uploads whose time is over."""
+
 IDLE_S = 60.0
 """How long nobody may have wanted anything before the machine is measured."""
 
@@ -90,6 +93,7 @@ DOORS = (
     poll,
     speakers,
     recordings,
+    again,
     transcripts,
     events,
     system,
@@ -197,7 +201,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await in_thread(house.worker.start)
     house.sender.start()
     house.watched.start()
-    works = (_preload, _sweep, _remeasure, _tidy, _forget, _look)
+    works = (_preload, _sweep, _remeasure, _tidy, _expire, _forget, _look)
     tasks = [asyncio.create_task(work(house)) for work in works]
     tasks.append(asyncio.create_task(house.sessions.look()))
     tasks.append(asyncio.create_task(recover(house.sessions, house.log)))
@@ -233,10 +237,17 @@ def _clear(house: House) -> None:
     except OSError as error:
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:  # a full disk may be emptied, also by us
             raise StorageFailed(f"{scratch} can't be written: {error.strerror}") from error
-    try:
-        uploading.sweep(house, time.time() - uploading.KEEP_S)
-    except EarwitnessError as error:  # recordings are transcribed without an archive, too
-        house.log.warning("uploads not tidied", code=error.code, why=error.message, remedy=error.remedy)
+
+
+async def _expire(house: House) -> None:
+    """Now and then: uploads that nobody goes on with are given up."""
+    while True:
+        try:
+            if gone := await in_thread(partial(uploading.sweep, house)):
+                house.log.info("uploads given up", uploads=gone)
+        except EarwitnessError as error:  # recordings are transcribed without an archive, too
+            house.log.warning("uploads not tidied", code=error.code, why=error.message, remedy=error.remedy)
+        await asyncio.sleep(EXPIRE_S)
 
 
 async def _preload(house: House) -> None:

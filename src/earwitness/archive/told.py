@@ -113,14 +113,26 @@ def closed(
     about["complete"], about["suppressed"] = state == "whole", list(held["suppressed"])
     about["provenance"] = {**about["provenance"], "notices": list(held["notices"])}
     _end_take(connection, ident, end_s, why)
+    spoken(connection, ident)
+    touch(connection, ident, state=state, duration_s=end_s, about=about)
+    happened(connection, "recordings", "closed", {"id": ident, "state": state, "why": why}, recording=ident)
+
+
+def spoken(connection: Connection, ident: str) -> None:
+    """How long each speaker spoke, by the segments."""
     speech = (
         select(func.coalesce(func.sum(SegmentRow.end_s - SegmentRow.start_s), 0.0))
         .where(SegmentRow.recording_id == ident, SegmentRow.speaker == SpeakerRow.label)
         .scalar_subquery()
     )
     connection.execute(update(SpeakerRow).where(SpeakerRow.recording_id == ident).values(speech_s=speech))
-    touch(connection, ident, state=state, duration_s=end_s, about=about)
-    happened(connection, "recordings", "closed", {"id": ident, "state": state, "why": why}, recording=ident)
+
+
+def settled(connection: Connection, ident: str, state: str) -> None:
+    """What was still to be transcribed of a recording is, or will not be."""
+    about = connection.execute(select(RecordingRow.about).where(RecordingRow.id == ident)).scalar_one()
+    touch(connection, ident, state=state, about={**about, "complete": state == "whole"})
+    happened(connection, "recordings", "closed", {"id": ident, "state": state, "why": "tail"}, recording=ident)
 
 
 def changed(

@@ -19,9 +19,9 @@ from earwitness.api.errors import sentence
 from earwitness.api.house import House
 from earwitness.api.live.conversation import SLOWEST_S, attended, first_of, reason, received
 from earwitness.api.live.hearing import Taking, taking, wire
-from earwitness.api.live.journals import Told
+from earwitness.api.live.journals import STORED, Told
 from earwitness.api.live.line import Line
-from earwitness.api.live.storeroom import STORED, owner_of
+from earwitness.api.live.storeroom import owner_of
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError
 from earwitness.live import told

@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.String(length=32), nullable=True),
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("earlier", sa.LargeBinary(), nullable=True),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("topics", sa.JSON(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
