@@ -302,6 +302,16 @@ def test_searches_are_searches() -> None:
 
 
 def test_open_doors_are_few() -> None:
-    assert OPEN_DOORS == ("/api/setup", "/api/login")
-    for path in ("/api/setups", "/api/login/x", "/livezz", "/health../models", "/docs.json", "/LIVEZ", "//livez"):
+    assert OPEN_DOORS == ("/api/setup", "/api/login", "/api/login/oidc", "/api/login/oidc/callback")
+    for path in (
+        "/api/setups",
+        "/api/login/x",
+        "/api/login/oidc/x",
+        "/api/login/oidc/callback/x",
+        "/livezz",
+        "/health../models",
+        "/docs.json",
+        "/LIVEZ",
+        "//livez",
+    ):
         assert not opens(path)

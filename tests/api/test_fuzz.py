@@ -21,6 +21,7 @@ from earwitness.api import (
     hooks,
     jobs,
     native,
+    oidc,
     openai,
     recordings,
     speakers,
@@ -58,7 +59,7 @@ ROUTES = [
 ]
 OWN = [
     (method, route.path)
-    for door in (accounts, administration)
+    for door in (accounts, oidc, administration)
     for route in door.router.routes
     if isinstance(route, APIRoute)
     for method in sorted(route.methods or ())

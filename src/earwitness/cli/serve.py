@@ -96,6 +96,8 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
     from typing_extensions import override
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+    from earwitness.api.proxies import Peers
+
     class Sockets(WebSocketsSansIOProtocol):
         @override
         async def send(self, message: "ASGISendEvent") -> None:
@@ -112,7 +114,8 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
 
     return Server(
         uvicorn.Config(
-            app,
+            Peers(app, app.state.house.settings.login_proxies),
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=5,
