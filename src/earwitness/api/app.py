@@ -28,6 +28,7 @@ from earwitness.api import (
     hooks,
     jobs,
     native,
+    oidc,
     openai,
     poll,
     recordings,
@@ -44,6 +45,7 @@ from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
 from earwitness.api.history import EACH_S
 from earwitness.api.house import House
+from earwitness.api.issuer import Issuer
 from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
@@ -51,6 +53,7 @@ from earwitness.api.live.storeroom import recover
 from earwitness.api.loads import Loads
 from earwitness.api.origins import crossing
 from earwitness.api.passes import Passes
+from earwitness.api.proxies import Proxies
 from earwitness.api.setup import first
 from earwitness.api.streams import Streams, Whose
 from earwitness.api.uploads import MOST_JSON_MB
@@ -98,6 +101,7 @@ DOORS = (
     events,
     system,
     accounts,
+    oidc,
     administration,
     jobs,
     hooks,
@@ -117,7 +121,7 @@ DOORS = (
 
 def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     """The application. It owns the kit, made here unless one is given, and closes it when the server stops."""
-    house = _house(settings, kit or Kit(settings, warm=True))
+    house = _house(settings, kit)
     app = FastAPIOffline(
         title="Earwitness",
         version=__version__,
@@ -139,12 +143,14 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     return app
 
 
-def _house(settings: Settings, kit: Kit) -> House:
-    """What the doors share."""
-    metrics, passes = telemetry.Metrics(), Passes()
+def _house(settings: Settings, kit: Kit | None) -> House:
+    """What the doors share. Raises BadInput and Missing for settings that won't do, before anything is begun."""
     log = telemetry.logger(settings.log_level, settings.log_format)
+    issuer, proxies = Issuer(settings) if settings.oidc_issuer else None, Proxies(settings, log.warning)
+    kit = kit or Kit(settings, warm=True)
+    metrics, passes = telemetry.Metrics(), Passes()
     archive = Archive(settings.archive, settings.kept, written=metrics.writes.inc)
-    access = Access(settings, archive, passes)
+    access = Access(settings, archive, passes, proxies)
     hello: dict[str, Json] = {"version": __version__, "boot": uuid.uuid4().hex}
     streams = Streams(archive.events, log, hello, count=lambda topic, n: metrics.events.labels(topic).inc(n))
     sessions = Sessions(
@@ -166,6 +172,7 @@ def _house(settings: Settings, kit: Kit) -> House:
         archive=archive,
         passes=passes,
         access=access,
+        issuer=issuer,
         sessions=sessions,
         streams=streams,
     )

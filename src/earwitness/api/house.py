@@ -16,6 +16,7 @@ from earwitness.api.access import Access
 from earwitness.api.bridge import Note, Run, Tell, Work, Works, in_thread
 from earwitness.api.caller import CALLER, Caller, caller_of
 from earwitness.api.history import History, Moment
+from earwitness.api.issuer import Issuer
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.api.passes import Passes
@@ -58,6 +59,7 @@ class House:
     streams: Streams
     passes: Passes
     access: Access
+    issuer: Issuer | None
     worker: Worker = field(init=False)
     sender: Sender = field(init=False)
     watched: Watched = field(init=False)

@@ -13,7 +13,7 @@ from starlette.routing import compile_path
 OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live")
 """Paths, and all below them, that need neither login nor key."""
 
-OPEN_DOORS = ("/api/setup", "/api/login")
+OPEN_DOORS = ("/api/setup", "/api/login", "/api/login/oidc", "/api/login/oidc/callback")
 """Paths that look for themselves who may come in."""
 
 TABLE = """
