@@ -51,6 +51,7 @@ from earwitness.api.origins import crossing
 from earwitness.api.passes import Passes
 from earwitness.api.setup import first
 from earwitness.api.streams import Streams, Whose
+from earwitness.archive.search.meaning import Meaning
 from earwitness.archive.sweeping import Policy, sweep
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
@@ -59,6 +60,7 @@ from earwitness.events import Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
 from earwitness.types import Json
+from earwitness.working.indexing import Indexer
 from earwitness.working.sending import Sender
 from earwitness.working.watched import Watched
 from earwitness.working.worker import Worker
@@ -156,6 +158,7 @@ def _house(settings: Settings, kit: Kit) -> House:
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
         archive=archive,
+        meaning=Meaning(archive.database, kit.embedder, settings.semantic_mb),
         passes=passes,
         access=access,
         sessions=sessions,
@@ -163,6 +166,7 @@ def _house(settings: Settings, kit: Kit) -> House:
     )
     house.worker = Worker(settings, kit, archive, log=log.info, count=house.count)
     house.watched = Watched(settings, archive, house.worker, log=log.info)
+    house.indexer = Indexer(kit, archive, busy=lambda: house.busy, log=log.info)
     house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info)
     archive.bell.heard_by(metrics.writes.inc)
     kit.pool.watch(house.changed)
@@ -187,6 +191,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await in_thread(house.worker.start)
     house.sender.start()
     house.watched.start()
+    house.indexer.start()
     works = (_preload, _sweep, _remeasure, _tidy, _forget, _look)
     tasks = [asyncio.create_task(work(house)) for work in works]
     tasks.append(asyncio.create_task(house.sessions.look()))
@@ -202,6 +207,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await in_thread(house.indexer.close)
         await in_thread(house.watched.close)
         await in_thread(house.worker.close)
         await in_thread(house.sender.close)
