@@ -66,6 +66,7 @@ bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/gate.py
 	$(BIN)/python benchmarks/tries.py
 	$(BIN)/python benchmarks/archive.py
+	$(BIN)/python benchmarks/meaning.py
 
 docs: $(VENV)/.check
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
@@ -100,5 +101,5 @@ $(VENV)/.check: $(VENV)/.test
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.base
-	@$(INSTALL) --editable '.[bench]'
+	@$(INSTALL) --editable '.[bench,semantic]'
 	@touch $@

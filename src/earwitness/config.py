@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """Most megabytes of the archive's files, of which the oldest go first; 0 is no limit."""
     min_free_mb: Annotated[float, Field(ge=0)] = 500.0
     """Megabytes that stay free on the archive's disk; files go for that, the oldest first. 0 takes care of nothing."""
+    semantic_mb: Annotated[float, Field(ge=0)] = 256.0
+    """Memory that search by meaning may take for what was said; the newest recordings are in it. 0 does without it."""
     wyoming_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """Port for voice assistants that speak Wyoming, such as Home Assistant, which has 10300; none without it."""
     wyoming_open: bool = False

@@ -57,6 +57,7 @@ from earwitness.api.proxies import Proxies
 from earwitness.api.setup import first
 from earwitness.api.streams import Streams, Whose
 from earwitness.api.uploads import MOST_JSON_MB
+from earwitness.archive.search.meaning import Meaning
 from earwitness.archive.sweeping import Policy, sweep
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
@@ -65,6 +66,7 @@ from earwitness.events import Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
 from earwitness.types import Json
+from earwitness.working.indexing import Indexer
 from earwitness.working.sending import Sender
 from earwitness.working.watched import Watched
 from earwitness.working.worker import Worker
@@ -170,6 +172,7 @@ def _house(settings: Settings, kit: Kit | None) -> House:
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
         archive=archive,
+        meaning=Meaning(archive.database, kit.embedder, settings.semantic_mb),
         passes=passes,
         access=access,
         issuer=issuer,
@@ -178,6 +181,7 @@ def _house(settings: Settings, kit: Kit | None) -> House:
     )
     house.worker = Worker(settings, kit, archive, log=log.info, count=house.count)
     house.watched = Watched(settings, archive, house.worker, log=log.info)
+    house.indexer = Indexer(kit, archive, busy=lambda: house.busy, log=log.info)
     house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info)
     kit.pool.watch(house.changed)
     house.metrics.watch(lambda: _gauges(house))
@@ -208,6 +212,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await in_thread(house.worker.start)
     house.sender.start()
     house.watched.start()
+    house.indexer.start()
     works = (_preload, _sweep, _remeasure, _tidy, _expire, _forget, _look)
     tasks = [asyncio.create_task(work(house)) for work in works]
     tasks.append(asyncio.create_task(house.sessions.look()))
@@ -223,6 +228,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await in_thread(house.indexer.close)
         await in_thread(house.watched.close)
         await in_thread(house.worker.close)
         await in_thread(house.sender.close)

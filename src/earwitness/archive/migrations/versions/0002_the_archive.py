@@ -221,6 +221,16 @@ def upgrade() -> None:
     op.create_index("ix_grants_recording_id", "grants", ["recording_id"], unique=False)
     op.create_index("ix_grants_source_id", "grants", ["source_id"], unique=False)
     op.create_table(
+        "indexed",
+        sa.Column("recording_id", sa.String(length=32), nullable=False),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("changed_s", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"], ["recordings.id"], name="fk_indexed_recording_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("recording_id", name="pk_indexed"),
+    )
+    op.create_table(
         "jobs",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("recording_id", sa.String(length=32), nullable=True),
@@ -268,6 +278,22 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_marks_recording_id", "marks", ["recording_id"], unique=False)
+    op.create_table(
+        "passages",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("recording_id", sa.String(length=32), nullable=False),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("first_s", sa.Double(), nullable=False),
+        sa.Column("last_s", sa.Double(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"], ["recordings.id"], name="fk_passages_recording_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_passages"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_passages_recording_id_first_s", "passages", ["recording_id", "first_s"], unique=False)
     op.create_table(
         "segments",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -394,6 +420,8 @@ def downgrade() -> None:
     op.drop_index("ix_segments_said_s_id", table_name="segments")
     op.drop_index("ix_segments_recording_id_start_s", table_name="segments")
     op.drop_table("segments")
+    op.drop_index("ix_passages_recording_id_first_s", table_name="passages")
+    op.drop_table("passages")
     op.drop_index("ix_marks_recording_id", table_name="marks")
     op.drop_table("marks")
     op.drop_index("ix_jobs_state_priority_made_s", table_name="jobs")
@@ -402,6 +430,7 @@ def downgrade() -> None:
     op.drop_index("ix_jobs_made_s_id", table_name="jobs")
     op.drop_index("ix_jobs_batch", table_name="jobs")
     op.drop_table("jobs")
+    op.drop_table("indexed")
     op.drop_index("ix_grants_source_id", table_name="grants")
     op.drop_index("ix_grants_recording_id", table_name="grants")
     op.drop_table("grants")
