@@ -61,8 +61,12 @@ bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/runtime_cost.py
 	$(BIN)/python benchmarks/alignment.py
+	$(BIN)/python benchmarks/voices.py
+	$(BIN)/python benchmarks/long_file.py --hours 1
 	$(BIN)/python benchmarks/gate.py
+	$(BIN)/python benchmarks/tries.py
 	$(BIN)/python benchmarks/archive.py
+	$(BIN)/python benchmarks/meaning.py
 
 docs: $(VENV)/.check
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
@@ -97,5 +101,5 @@ $(VENV)/.check: $(VENV)/.test
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.base
-	@$(INSTALL) --editable '.[bench]'
+	@$(INSTALL) --editable '.[bench,semantic]'
 	@touch $@

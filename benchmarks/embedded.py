@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 import common
 from earwitness import config
 from earwitness.audio import decode
-from earwitness.engines.embedded import graphs, sketch, weights
+from earwitness.engines.embedded import graphs, weights
 from earwitness.engines.moonshine import END, START, TOKENS_A_SECOND
-from earwitness.hardware import ort
+from earwitness.hardware import ort, sketch
 from earwitness.kit import Kit
 from earwitness.models import catalog
 from earwitness.stages import speech

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from earwitness.config import Settings
 from earwitness.diarizers import Diarizers
+from earwitness.embedding import TextEmbedder
 from earwitness.engines import Spec
 from earwitness.errors import (
     BadInput,
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 P = TypeVar("P")
 
 VAD = "silero"
+EMBEDDER = "minilm"
+SEMANTIC = "pip install 'earwitness[semantic]'"
 
 MODELS_SHARE = 0.6
 """Of the machine's memory, what models may take unless a setting says otherwise."""
@@ -84,6 +87,7 @@ class Kit:
         self.vad: Vad = self.parts.get(VAD).load()
         self.diarizers = Diarizers(self.parts, settings.models_folder)
         self._aligners = dict[str, Aligner]()
+        self._embedder: TextEmbedder | None = None
         self._loading_part = Lock()
         self.switched = Switched(self.parts, settings.models_folder)
 
@@ -222,6 +226,29 @@ class Kit:
                 spec = self._aligning().get(name) or self.parts.get(name)
                 self._aligners[name] = _loaded(spec)
             return self._aligners[name]
+
+    def embedder(self) -> TextEmbedder:
+        """What knows the meaning of texts: another part than ours, where one is installed.
+
+        Raises Unsupported where that is switched off, Missing where nothing does it, and EngineFailed.
+        """
+        if not self.settings.semantic_mb:
+            remedy = "Set EARWITNESS_SEMANTIC_MB to the megabytes that it may take."
+            raise Unsupported("search by meaning is switched off on this server", remedy=remedy)
+        with self._loading_part:
+            if self._embedder is None:
+                found = [f for f in self.parts if f.spec is not None and f.spec.does == "embedder"]
+                found.sort(key=lambda f: (f.why_not is not None, f.name == EMBEDDER))
+                why = found[0].why_not if found else "its model is not installed"
+                if not found or found[0].spec is None or why:
+                    raise Missing(f"search by meaning can't be used here: {why}", remedy=SEMANTIC)
+                self._embedder = _loaded(found[0].spec)
+            return self._embedder
+
+    def rest(self, unused_s: float) -> None:
+        """Give back the memory of parts that nobody has used for so long."""
+        if self._embedder is not None:
+            self._embedder.rest(unused_s)
 
     def _aligning(self) -> dict[str, PartSpec[Aligner]]:
         """The aligners that can be used here, and those in the model directory after them."""

@@ -15,7 +15,7 @@ from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from earwitness import config
-from earwitness.api import accounts, administration
+from earwitness.api import accounts, administration, oidc
 from earwitness.api.app import DOORS
 from earwitness.api.needs import opens
 from earwitness.archive.account import SCOPES, By
@@ -26,7 +26,7 @@ from support.server import running
 schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")  # as tus sends bytes
 
 FEW = settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-ACCOUNTS = (accounts, administration)
+ACCOUNTS = (accounts, oidc, administration)
 """Doors that are tried on a server of their own: who makes the first account closes it to all others."""
 
 

@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from http.client import HTTPConnection
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from earwitness import config
 from earwitness.archive.database import Database
 from earwitness.export import FORMATS, full
+from earwitness.parts import embed_minilm
 from support import said
 from support.server import running
 
@@ -30,6 +33,18 @@ def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         said.say(connection, said.recording(connection), "No fire here")
     with running(settings) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def meant(http: httpx.Client) -> httpx.Client:
+    """Likewise, once it knows what all of it means."""
+    if why := embed_minilm.spec.missing():
+        pytest.skip(why)
+    deadline = time.monotonic() + 60
+    while (told := http.get("/api/system").json()["meaning"])["waiting"] or not told["passages"]:
+        assert time.monotonic() < deadline, told
+        time.sleep(0.05)
+    return http
 
 
 def test_what_was_said_is_found(http: httpx.Client) -> None:
@@ -98,3 +113,58 @@ def test_figures_over_it(http: httpx.Client) -> None:
     assert [one["at"] for one in hours] == [15]
     terms = http.get("/api/analytics/top-terms", params={"size": 2}).json()["terms"]
     assert terms == [{"term": "fire", "segments": 2}, {"term": "the", "segments": 2}]
+
+
+# ── by what it means ──
+def test_what_means_the_same_is_found_where_that_is_asked_for(meant: httpx.Client) -> None:
+    assert meant.get(URL, params={"q": "cooking room"}).json()["hits"] == []
+    hit = meant.get(URL, params={"q": "cooking room", "mode": "meaning"}).json()["hits"][0]
+    assert (hit["text"], hit["found_by"], hit["marks"]) == ("The fire alarm", "meaning", [])
+    passage = "The fire alarm went off in the kitchen"
+    assert {k: v for k, v in hit["passage"].items() if k != "likeness"} == {
+        "text": passage,
+        "start_s": 0.0,
+        "end_s": 6.0,
+    }
+    assert 0.2 < hit["passage"]["likeness"] < 1
+    found = meant.get(URL, params={"q": "fire", "mode": "both"}).json()
+    assert {(hit["text"], hit["found_by"]) for hit in found["hits"]} == {
+        ("The fire alarm", "both"),
+        ("No fire here", "both"),
+    }
+    assert all(hit["marks"] for hit in found["hits"])
+    words = meant.get(URL, params={"q": "fire"}).json()["hits"]
+    assert {(hit["found_by"], hit["passage"]) for hit in words} == {("words", None)}
+    more = meant.get(URL, params={"q": "fire", "mode": "both", "size": 1}).json()["next"]
+    assert len(meant.get(URL, params={"q": "fire", "mode": "both", "page": more}).json()["hits"]) == 1
+    told = meant.get("/api/system").json()["meaning"]
+    assert (told["model"], told["languages"], told["passages"], told["held"]) == (
+        "all-MiniLM-L6-v2/int8-1", ["en"], 2, 2
+    )  # fmt: skip
+
+
+def test_what_can_not_be_meant_is_told(meant: httpx.Client) -> None:
+    for given in ("q=", "q=speaker:anna", "q=fire&sort=newest", "q=fire&typos=true", "q=fire&page=n1"):
+        answer = meant.get(f"{URL}?mode=meaning&{given}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_input"), given
+    assert meant.get(f"{URL}?mode=feeling&q=fire").status_code == 400
+
+
+def test_without_the_extra_it_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed_minilm, "PACKAGE", "no_such_package")
+    settings = config.load(home=tmp_path, preload=False, log_level="error")
+    with running(settings) as address, httpx.Client(base_url=address, timeout=60) as client:
+        answer = client.get(URL, params={"q": "fire", "mode": "both"})
+        assert answer.status_code == 501
+        assert answer.json()["code"] == "missing_package"
+        assert "pip install 'earwitness[semantic]'" in answer.text
+        assert client.get(URL, params={"q": "fire"}).status_code == 200
+        assert "no_such_package" in client.get("/api/system").json()["meaning"]["why_not"]
+
+
+def test_it_can_be_switched_off(tmp_path: Path) -> None:
+    settings = config.load(home=tmp_path, preload=False, log_level="error", semantic_mb=0)
+    with running(settings) as address, httpx.Client(base_url=address, timeout=60) as client:
+        answer = client.get(URL, params={"q": "fire", "mode": "meaning"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "unsupported")
+        assert "EARWITNESS_SEMANTIC_MB" in answer.text

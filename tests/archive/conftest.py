@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from earwitness.archive.database import Database
+from earwitness.archive.whole import Archive
 from earwitness.archive.writer import Writer
 
 
@@ -21,4 +22,11 @@ def database(place: Path | str) -> Iterator[Database]:
 def writer(database: Database) -> Iterator[Writer]:
     """Its writer."""
     with closing(Writer(database)) as found:
+        yield found
+
+
+@pytest.fixture
+def archive(place: Path | str, tmp_path: Path) -> Iterator[Archive]:
+    """The rooms over an empty database."""
+    with closing(Archive(place, tmp_path / "archive")) as found:
         yield found

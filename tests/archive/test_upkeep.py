@@ -27,12 +27,6 @@ NOW = time.time()
 
 
 @pytest.fixture
-def archive(place: Path | str, tmp_path: Path) -> Iterator[Archive]:
-    with closing(Archive(place, tmp_path / "archive")) as found:
-        yield found
-
-
-@pytest.fixture
 def file(tmp_path: Path) -> Iterator[Archive]:
     """An archive in a file."""
     with closing(Archive(tmp_path / "archive.db", tmp_path / "archive")) as found:

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 from earwitness.archive.viewer import HOUSE
 from earwitness.archive.whole import Archive
 from earwitness.cli import app
-from earwitness.errors import BadInput, StorageFailed
+from earwitness.errors import BadInput, Missing, StorageFailed
+from earwitness.parts import embed_minilm
 from earwitness.types import Provenance, Segment, Transcript
 
 SPOKEN = Transcript((Segment(0.0, 1.0, "Hello."),), 1.0, None, "transcribe", Provenance("0", "f", "f", "t", {}))
@@ -56,3 +57,18 @@ def test_what_is_too_old_goes(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("EARWITNESS_KEEP_DAYS", '{"tapes": 1}')
     with pytest.raises(BadInput, match="tapes"):
         earwitness("tidy")
+
+
+def test_what_is_meant_is_indexed_by_hand(home: Path) -> None:
+    if why := embed_minilm.spec.missing():
+        pytest.skip(why)
+    with closing(Archive(home / "archive.db", home / "archive")) as archive:
+        archive.recordings.add(SPOKEN, viewer=HOUSE, title="", kind="file", began_s=0.0)
+    assert earwitness("index").strip() == "1 passages were made; there are 1"
+    assert earwitness("index").strip() == "0 passages were made; there are 1"
+
+
+def test_without_the_model_it_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embed_minilm, "PACKAGE", "no_such_package")
+    with pytest.raises(Missing, match="no_such_package"):
+        earwitness("index")

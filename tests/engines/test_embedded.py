@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from earwitness.audio import decode
 from earwitness.audio.decode import Report
-from earwitness.engines.embedded import graphs, sketch, weights
+from earwitness.engines.embedded import graphs, weights
 from earwitness.engines.moonshine import END, SHORTEST, START, spec
 from earwitness.errors import EngineFailed, NotFound
-from earwitness.hardware import ort, packed, probe
+from earwitness.hardware import ort, packed, probe, sketch
 from earwitness.models import catalog
 from earwitness.types import Samples
 

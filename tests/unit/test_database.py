@@ -115,6 +115,22 @@ def test_many_that_open_it_at_once_make_it_once(tmp_path: Path) -> None:
     assert sound(tmp_path / "archive.db")
 
 
+def test_one_that_is_opened_again_beside_it_costs_it_nothing(file: Path) -> None:
+    """Closing any descriptor of a file ends all locks of the process on it (POSIX): others then take its log away."""
+    kept = People(file)
+    kept.enrol("Bert", [heard(2)])
+    with closing(People(file)) as beside:
+        assert len(beside.all()) == 2
+    out, err = enrolling(file, 1).communicate(timeout=60)
+    assert out, err
+    assert out.strip() in {p.id for p in kept.all()}
+    mine = kept.enrol("Cecil", [heard(3)]).id
+    with closing(sqlite3.connect(file)) as other:
+        assert (mine,) in other.execute("SELECT id FROM people").fetchall()
+    kept.close()
+    assert sound(file)
+
+
 def test_threads_may_make_many_at_once(tmp_path: Path) -> None:
     """Alembic's globals are shared by all threads of a process; without a lock this crashed the interpreter."""
     made = list[Path]()

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import tempfile
-import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import fields
@@ -22,12 +21,14 @@ from earwitness.__about__ import __version__
 from earwitness.api import (
     accounts,
     administration,
+    again,
     alignment,
     deepgram_rest,
     events,
     hooks,
     jobs,
     native,
+    oidc,
     openai,
     poll,
     recordings,
@@ -45,6 +46,7 @@ from earwitness.api.errors import answer
 from earwitness.api.figures import Figures
 from earwitness.api.history import EACH_S
 from earwitness.api.house import House
+from earwitness.api.issuer import Issuer
 from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
@@ -52,9 +54,11 @@ from earwitness.api.live.storeroom import recover
 from earwitness.api.loads import Loads
 from earwitness.api.origins import crossing
 from earwitness.api.passes import Passes
+from earwitness.api.proxies import Proxies
 from earwitness.api.setup import first
 from earwitness.api.streams import Streams, Whose
 from earwitness.api.uploads import MOST_JSON_MB
+from earwitness.archive.search.meaning import Meaning
 from earwitness.archive.sweeping import Policy, sweep
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
@@ -63,6 +67,7 @@ from earwitness.events import Event, Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
 from earwitness.types import Json
+from earwitness.working.indexing import Indexer
 from earwitness.working.sending import Sender
 from earwitness.working.watched import Watched
 from earwitness.working.worker import Worker
@@ -72,6 +77,9 @@ SWEEP_S = 15.0
 TIDY_S = 300.0
 """How often it is looked for what leaves the archive."""
 FORGET_S = 600.0
+
+EXPIRE_S = 60.0
+"""How often it is looked for uploads whose time is over."""
 
 IDLE_S = 60.0
 """How long nobody may have wanted anything before the machine is measured."""
@@ -91,10 +99,12 @@ DOORS = (
     poll,
     speakers,
     recordings,
+    again,
     transcripts,
     events,
     system,
     accounts,
+    oidc,
     administration,
     jobs,
     hooks,
@@ -114,7 +124,7 @@ DOORS = (
 
 def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     """The application. It owns the kit, made here unless one is given, and closes it when the server stops."""
-    house = _house(settings, kit or Kit(settings, warm=True))
+    house = _house(settings, kit)
     app = FastAPIOffline(
         title="Earwitness",
         version=__version__,
@@ -136,12 +146,14 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     return app
 
 
-def _house(settings: Settings, kit: Kit) -> House:
-    """What the doors share."""
-    metrics, passes = telemetry.Metrics(), Passes()
+def _house(settings: Settings, kit: Kit | None) -> House:
+    """What the doors share. Raises BadInput and Missing for settings that won't do, before anything is begun."""
     log = telemetry.logger(settings.log_level, settings.log_format)
+    issuer, proxies = Issuer(settings) if settings.oidc_issuer else None, Proxies(settings, log.warning)
+    kit = kit or Kit(settings, warm=True)
+    metrics, passes = telemetry.Metrics(), Passes()
     archive = Archive(settings.archive, settings.kept, written=metrics.writes.inc)
-    access = Access(settings, archive, passes)
+    access = Access(settings, archive, passes, proxies)
     hello: dict[str, Json] = {"version": __version__, "boot": uuid.uuid4().hex}
     streams = Streams(archive.events, log, hello, count=lambda topic, n: metrics.events.labels(topic).inc(n))
     sessions = Sessions(
@@ -161,14 +173,17 @@ def _house(settings: Settings, kit: Kit) -> House:
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
         archive=archive,
+        meaning=Meaning(archive.database, kit.embedder, settings.semantic_mb),
         passes=passes,
         access=access,
+        issuer=issuer,
         sessions=sessions,
         streams=streams,
     )
     figures = house.figures = Figures(house)
     house.worker = Worker(settings, kit, archive, log=log.info, count=house.count)
     house.watched = Watched(settings, archive, house.worker, log=log.info)
+    house.indexer = Indexer(kit, archive, busy=lambda: house.busy, log=log.info)
     house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info, count=metrics.delivered)
     kit.pool.watch(house.changed)
     metrics.watch(figures.plain)
@@ -199,7 +214,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await in_thread(house.worker.start)
     house.sender.start()
     house.watched.start()
-    works = (_preload, _sweep, _remeasure, _tidy, _forget, _look)
+    house.indexer.start()
+    works = (_preload, _sweep, _remeasure, _tidy, _expire, _forget, _look)
     tasks = [asyncio.create_task(work(house)) for work in works]
     tasks.append(asyncio.create_task(house.sessions.look()))
     tasks.append(asyncio.create_task(recover(house.sessions, house.log)))
@@ -214,6 +230,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await in_thread(house.indexer.close)
         await in_thread(house.watched.close)
         await in_thread(house.worker.close)
         await in_thread(house.sender.close)
@@ -235,10 +252,17 @@ def _clear(house: House) -> None:
     except OSError as error:
         if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:  # a full disk may be emptied, also by us
             raise StorageFailed(f"{scratch} can't be written: {error.strerror}") from error
-    try:
-        uploading.sweep(house, time.time() - uploading.KEEP_S)
-    except EarwitnessError as error:  # recordings are transcribed without an archive, too
-        house.log.warning("uploads not tidied", code=error.code, why=error.message, remedy=error.remedy)
+
+
+async def _expire(house: House) -> None:
+    """Now and then: uploads that nobody goes on with are given up."""
+    while True:
+        try:
+            if gone := await in_thread(partial(uploading.sweep, house)):
+                house.log.info("uploads given up", uploads=gone)
+        except EarwitnessError as error:  # recordings are transcribed without an archive, too
+            house.log.warning("uploads not tidied", code=error.code, why=error.message, remedy=error.remedy)
+        await asyncio.sleep(EXPIRE_S)
 
 
 async def _preload(house: House) -> None:

@@ -16,6 +16,7 @@ from earwitness.api.access import Access
 from earwitness.api.bridge import Note, Run, Tell, Work, Works, in_thread
 from earwitness.api.caller import CALLER, Caller, caller_of
 from earwitness.api.history import History, Moment
+from earwitness.api.issuer import Issuer
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.api.passes import Passes
@@ -23,6 +24,7 @@ from earwitness.api.streams import Streams
 from earwitness.api.uploads import Upload, received, received_raw
 from earwitness.api.wishes import LONGEST_REFERENCE_S, Reference
 from earwitness.archive.people import People
+from earwitness.archive.search.meaning import Meaning
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings
 from earwitness.errors import BadInput, Cancelled, EarwitnessError
@@ -35,6 +37,7 @@ from earwitness.reference import acquaint
 from earwitness.stages.recipe import CHANNELS, Known, Recipe
 from earwitness.telemetry import Metrics
 from earwitness.types import Can, Segment, Transcript
+from earwitness.working.indexing import Indexer
 from earwitness.working.sending import Sender
 from earwitness.working.watched import Watched
 from earwitness.working.worker import Worker
@@ -57,13 +60,16 @@ class House:
     loads: Loads
     uses: Uses
     archive: Archive
+    meaning: Meaning
     sessions: Sessions
     streams: Streams
     passes: Passes
     access: Access
+    issuer: Issuer | None
     worker: Worker = field(init=False)
     sender: Sender = field(init=False)
     watched: Watched = field(init=False)
+    indexer: Indexer = field(init=False)
     figures: "Figures" = field(init=False)
     history: History = field(default_factory=History)
     arriving: set[str] = field(default_factory=set)
@@ -88,6 +94,12 @@ class House:
         """The request's body as a recording, likewise; `head` is put before it."""
         self.works.admit()
         return received_raw(request, self.settings.scratch, self.settings.max_upload_mb, head)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being recognised."""
+        waiting = any(place.waiting for place in self.kit.pool.loaded())
+        return bool(len(self.works) or len(self.worker) or waiting)
 
     async def can(self, model: str) -> Can:
         """What a model can do, loaded if need be.
@@ -116,6 +128,8 @@ class House:
     def tidy(self) -> None:
         """Unload what nobody wants; load what is usually wanted at this hour, where there is room. Not on the loop."""
         self._erase()
+        self.meaning.rest(self.settings.unload_after_s)
+        self.kit.rest(self.settings.unload_after_s)
         likely = self.uses.likely(time.time()) if self.settings.preload_by_use else ()
         self.kit.pool.sweep(keep=likely)
         loaded = {place.plan.model for place in self.kit.pool.loaded()}

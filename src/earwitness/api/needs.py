@@ -13,7 +13,7 @@ from starlette.routing import compile_path
 OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live")
 """Paths, and all below them, that need neither login nor key."""
 
-OPEN_DOORS = ("/api/setup", "/api/login")
+OPEN_DOORS = ("/api/setup", "/api/login", "/api/login/oidc", "/api/login/oidc/callback")
 """Paths that look for themselves who may come in."""
 
 TABLE = """
@@ -69,6 +69,7 @@ archive:read
 archive:write
     PATCH /api/recordings/{ident}
     DELETE /api/recordings/{ident}
+    POST /api/recordings/{ident}/transcribe
     PATCH /api/segments/{number}
     POST /api/segments/{number}/undo
     POST /api/segments/{number}/split
@@ -79,6 +80,7 @@ alerts
     GET /api/hooks/{hook}
     PATCH /api/hooks/{hook}
     DELETE /api/hooks/{hook}
+    POST /api/hooks/{hook}/secret
     POST /api/hooks/{hook}/test
     GET /api/hooks/{hook}/deliveries
 people:read
@@ -121,6 +123,9 @@ admin
 
 SEARCHES = ("GET /api/transcripts", "GET /api/transcripts/export")
 """Routes that count as searches."""
+
+TRANSCRIBING = ("POST /api/recordings/{ident}/transcribe",)
+"""Routes that transcribe though they need something else."""
 
 NOT_UPLOADS = ("POST /api/process-chunk",)
 """Routes that transcribe and bring a little sound many times."""

@@ -1,10 +1,11 @@
 """The door of the system page: how the server fares now, and how it fared."""
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
+from typing import Annotated
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from earwitness.__about__ import __version__
 from earwitness.api import house
@@ -18,6 +19,17 @@ router = APIRouter(tags=["Earwitness"])
 Columns = dict[str, list[float]]
 
 
+class Indexed(BaseModel):
+    """How far search by meaning is: passages that are found by it, and recordings that still `wait` for some."""
+
+    model: str | None
+    languages: list[str]
+    passages: int
+    waiting: int
+    held: Annotated[int, Field(description="Passages in memory; none before the first search.")]
+    why_not: str | None
+
+
 class System(BaseModel):
     """Each number of the server over time, oldest first: `recent` by `each_s`, `day` by `minute_s`."""
 
@@ -28,6 +40,7 @@ class System(BaseModel):
     memory: int
     each_s: float
     minute_s: float
+    meaning: Indexed
     now: dict[str, float]
     recent: Columns
     day: Columns
@@ -40,15 +53,19 @@ class System(BaseModel):
 )
 async def system(request: Request) -> System:
     """Processor, memory, queues, lag, sessions: now, in the last quarter of an hour and in the last day."""
-    home = house.of(request)
     if not viewer(request).everything:
         raise NotFound("how the server fares is told to those who see everything", remedy="Ask an administrator.")
+    return _system(house.of(request))
+
+
+def _system(home: house.House) -> System:
     return System(
         version=__version__,
         started_s=home.started,
         ready=home.ready,
         cores=home.kit.machine.cores,
         memory=home.kit.machine.memory,
+        meaning=Indexed(**asdict(home.indexer.indexed), held=len(home.meaning)),
         each_s=EACH_S,
         minute_s=EACH_S * TO_A_MINUTE,
         now={name: values[0] for name, values in columns([home.history.last]).items()},

@@ -15,12 +15,12 @@ from earwitness.api.schemas import PlainError
 from earwitness.api.viewing import viewer
 from earwitness.archive.search import analytics
 from earwitness.archive.search.carried import Carried, carried
-from earwitness.archive.search.find import Found
+from earwitness.archive.search.find import By, Found
 from earwitness.archive.search.tokens import tokens
-from earwitness.errors import NotFound
+from earwitness.errors import BadInput, NotFound
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": PlainError, "description": "An error"} for status in (400, 401, 404, 503, 507)
+    status: {"model": PlainError, "description": "An error"} for status in (400, 401, 404, 501, 503, 507)
 }
 ZIP_BEGAN = (1980, 1, 1, 0, 0, 0)
 """The date of files in an archive: the same content is the same archive."""
@@ -44,6 +44,15 @@ class MarkCard(BaseModel):
     end_s: float | None
 
 
+class PassageCard(BaseModel):
+    """What means what was looked for: its text, its stretch of the recording, and how alike they are, up to 1."""
+
+    text: str
+    start_s: float
+    end_s: float
+    likeness: float
+
+
 class HitCard(BaseModel):
     """A segment that was found; `said` is the wall clock of its start."""
 
@@ -61,6 +70,8 @@ class HitCard(BaseModel):
     name: str | None
     revision: int
     marks: list[MarkCard]
+    found_by: By
+    passage: PassageCard | None
 
 
 class FoundCard(BaseModel):
@@ -126,15 +137,27 @@ router = APIRouter(tags=["Archive"])
 def find(
     request: Request,
     q: Text = "",
-    sort: Annotated[Literal["newest", "relevance"], Query()] = "newest",
+    mode: Annotated[
+        By, Query(description="`meaning` and `both` need the extra `semantic`, and are of English.")
+    ] = "words",
+    sort: Annotated[
+        Literal["newest", "relevance"] | None, Query(description="`newest` for words where it is left out.")
+    ] = None,
     page: Annotated[str | None, Query(description="`next` of the page before.")] = None,
     size: Annotated[int, Query(ge=1, le=100)] = 20,
     typos: Annotated[bool | None, Query(description="Left out, they are forgiven where nothing is found.")] = None,
     count: Annotated[bool, Query(description="Whether the first page tells how many hits there are.")] = True,
 ) -> FoundCard:
     """Search the archive. Without `q`, everything, the newest first."""
-    search = house.of(request).archive.search
-    return _card(search.find(viewer(request), q, sort=sort, page=page, size=size, near=typos, count=count))
+    home, who = house.of(request), viewer(request)
+    if mode != "words":
+        if sort == "newest":
+            raise BadInput("what is found by its meaning comes by relevance", param="sort")
+        found = home.meaning.find(who, q, mode=mode, page=page, size=size, near=typos, count=count)
+    else:
+        search = home.archive.search
+        found = search.find(who, q, sort=sort or "newest", page=page, size=size, near=typos, count=count)
+    return _card(found)
 
 
 @router.get(

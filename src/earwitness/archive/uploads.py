@@ -18,6 +18,9 @@ from earwitness.types import Json
 MOST = 1000
 """Uploads that may be open at a time for one owner."""
 
+TOGETHER = 500
+"""Ids in one question."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arriving:
@@ -61,10 +64,12 @@ class Uploads:
             raise NotFound("there is no such upload", remedy="Begin it anew: POST /api/uploads.")
         return Arriving(*row)
 
-    def touch(self, ident: str) -> None:
-        """Something came."""
-        new = update(UploadRow).where(UploadRow.id == ident).values(changed_s=time.time())
+    def touch(self, ident: str) -> float:
+        """Something came; when that was."""
+        now = time.time()
+        new = update(UploadRow).where(UploadRow.id == ident).values(changed_s=now)
         self._writer.write(lambda c: c.execute(new).rowcount)
+        return now
 
     def remove(self, idents: Sequence[str]) -> None:
         """Forget some."""
@@ -77,6 +82,15 @@ class Uploads:
             if connection is None:
                 return ()
             return tuple(connection.execute(select(UploadRow.id).where(UploadRow.changed_s < before_s)).scalars())
+
+    def there(self, idents: Sequence[str]) -> set[str]:
+        """Those of some uploads that there are."""
+        with self._database.reading() as connection:
+            if connection is None:
+                return set()
+            parts = (idents[low : low + TOGETHER] for low in range(0, len(idents), TOGETHER))
+            found = (select(UploadRow.id).where(UploadRow.id.in_(part)) for part in parts)
+            return {ident for asked in found for ident in connection.execute(asked).scalars()}
 
 
 def _sees(viewer: Viewer) -> ColumnElement[bool]:

@@ -75,6 +75,28 @@ def tidy() -> None:
         typer.echo("There is still too little room: all that is left is kept or in use.", err=True)
 
 
+@app.command("index")
+def index() -> None:
+    """Make what search by meaning needs, as far as it is not there. A server does so by itself, when it has time."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from earwitness.archive.search.making import Making
+    from earwitness.kit import Kit
+
+    with _archive() as (archive, settings), Kit(settings) as kit:
+        making = Making(archive.database, archive.writer, kit.embedder())
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+            bar, made, done = shown.add_task("recordings", total=making.waiting()), 0, set[str]()
+            while due := making.due(but=done):
+                for recording, _ in due:
+                    made += making.make(recording)
+                    done.add(recording)
+                    shown.advance(bar)
+        typer.echo(f"{made} passages were made; there are {making.count()}")
+
+
 @contextmanager
 def _archive() -> "Iterator[tuple[Archive, Settings]]":
     from contextlib import closing

@@ -103,6 +103,8 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
     from typing_extensions import override
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+    from earwitness.api.proxies import Peers
+
     class Sockets(WebSocketsSansIOProtocol):
         @override
         async def send(self, message: "ASGISendEvent") -> None:
@@ -117,17 +119,20 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
             await app.state.house.sessions.drain()
             await super().shutdown(sockets)
 
+    reached = Peers(app, app.state.house.settings.login_proxies)
+
     async def told(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
         async def sending(message: "ASGISendEvent") -> None:
             if message["type"] == "lifespan.startup.failed" and app.state.failed is not None:
                 message["message"] = ""  # instead of where in the code it was
             await send(message)
 
-        await app(scope, receive, sending)  # type: ignore[arg-type]
+        await reached(scope, receive, sending)  # type: ignore[arg-type]
 
     return Server(
         uvicorn.Config(
             told,
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=5,

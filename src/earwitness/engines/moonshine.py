@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from earwitness.engines import Engine, honour
-from earwitness.engines.embedded import graphs, sketch, weights
+from earwitness.engines.embedded import graphs, weights
 from earwitness.engines.greedy import Row, best, segments
 from earwitness.errors import EngineFailed
-from earwitness.hardware import ort
+from earwitness.hardware import ort, sketch
 from earwitness.types import Can, Clip, Device, Machine, ModelFiles, Segment
 
 START, END = 1, 2

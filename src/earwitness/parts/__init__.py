@@ -212,7 +212,7 @@ class PartSpec(Protocol[P_co]):
 
     name: str
     does: str
-    """The job: `vad`, `diarizer`, `aligner`, `denoiser`, `separator`, `leveller`, `punctuator`."""
+    """The job: `vad`, `diarizer`, `aligner`, `denoiser`, `separator`, `leveller`, `punctuator`, `embedder`."""
     languages: tuple[str, ...]
     """ISO 639-1 codes of those it can be used for; empty where languages do not matter to it."""
 

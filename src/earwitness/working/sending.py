@@ -5,7 +5,7 @@ Signatures are those of Standard Webhooks 1.0: https://github.com/standard-webho
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -81,7 +81,7 @@ class Sender:
         """One try. Raises what the database raises."""
         import asyncio
 
-        body, headers = message(delivery, hook.secret)
+        body, headers = message(delivery, hook.secrets)
         try:
             answer = asyncio.run(addresses.send(hook.address, body, headers, private=self._private))
         except EarwitnessError as error:
@@ -101,8 +101,8 @@ class Sender:
         self._hooks.missed(delivery, told, answer.status, wait_s=answer.wait_s, gone=gone)
 
 
-def message(delivery: Delivery, secret: str) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of a message, signed with a hook's secret now."""
+def message(delivery: Delivery, secrets: Sequence[str]) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a message, signed now with each of a hook's secrets: one that fits is enough."""
     from standardwebhooks import Webhook
 
     now = datetime.now(UTC)
@@ -113,5 +113,5 @@ def message(delivery: Delivery, secret: str) -> tuple[bytes, dict[str, str]]:
         "user-agent": "earwitness",
         "webhook-id": delivery.id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(secret).sign(delivery.id, now, body),
+        "webhook-signature": " ".join(Webhook(secret).sign(delivery.id, now, body) for secret in secrets),
     }

@@ -17,10 +17,10 @@ from typing import Any
 from earwitness.api.caller import Caller
 from earwitness.api.live import journals
 from earwitness.api.live.hosted import Hosted
-from earwitness.api.live.journals import IDENT, Told
+from earwitness.api.live.journals import IDENT, STORED, Told
 from earwitness.api.live.line import Line
 from earwitness.api.live.owners import Owners, checked, signed
-from earwitness.api.live.storeroom import STORED, Storeroom, recipe_of
+from earwitness.api.live.storeroom import Storeroom, recipe_of
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings
 from earwitness.errors import Busy, EarwitnessError, NotFound
@@ -334,7 +334,7 @@ class Sessions:
             return "too_long"
         if not hosted.joined and now - hosted.last_joined > settings.live_keep_s:
             return "left"
-        return "idle" if now - max(hosted.last_heard, hosted.last_joined) > settings.live_idle_s else ""
+        return "idle" if hosted.silent_s(now) > settings.live_idle_s else ""
 
     def _closed(self, hosted: Hosted) -> None:
         """Called by a session's task as its last act."""

@@ -135,6 +135,36 @@ class SegmentRow(Tables):
     """Whether a person has changed it: no machine does after that."""
 
 
+class PassageRow(Tables):
+    """Some segments in a row, and what they mean. It holds good while they still say what it was made from."""
+
+    __tablename__ = "passages"
+    __table_args__ = (Index("ix_passages_recording_id_first_s", "recording_id", "first_s"), NEVER_AGAIN)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"))
+    model: Mapped[str] = mapped_column(String(100))
+    """Name and version of what made the vector."""
+    first_s: Mapped[float] = mapped_column(Double)
+    last_s: Mapped[float] = mapped_column(Double)
+    """Starts of its first segment and of its last."""
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    """Of the text."""
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    """A float32, little-endian, and as many whole numbers of 8 bits as the model gives, which are multiplied by it."""
+
+
+class IndexedRow(Tables):
+    """Up to which change of a recording its passages are made."""
+
+    __tablename__ = "indexed"
+
+    recording_id: Mapped[str] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"), primary_key=True)
+    model: Mapped[str] = mapped_column(String(100))
+    changed_s: Mapped[float] = mapped_column(Double)
+    """`changed_s` of the recording by then."""
+
+
 class SpeakerRow(Tables):
     """A voice within one recording, and the person it is known to be."""
 

@@ -151,11 +151,16 @@ def limited(connection: Connection, seconds: float) -> Iterator[None]:
         names = getattr(error.orig, "sqlite_errorname", ""), getattr(error.orig, "sqlstate", "")
         if names[0] != "SQLITE_INTERRUPT" and names[1] != "57014":
             raise
-        raise Busy(
-            f"the search took longer than {seconds:g} s",
-            retry_after_s=5.0,
-            remedy="Look for rarer words, or narrow it by recording:, source:, after: or before:.",
-        ) from error
+        raise too_long(seconds) from error
     finally:
         if isinstance(raw, sqlite3.Connection):
             raw.set_progress_handler(None, 0)
+
+
+def too_long(seconds: float) -> Busy:
+    """What a search is stopped with."""
+    return Busy(
+        f"the search took longer than {seconds:g} s",
+        retry_after_s=5.0,
+        remedy="Look for rarer words, or narrow it by recording:, source:, after: or before:.",
+    )

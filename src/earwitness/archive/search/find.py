@@ -1,24 +1,24 @@
 """Finds what was said: the newest first, or what fits best, a page at a time, and never what the viewer may not see."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, func, select
 
 from earwitness.archive.database import Database
 from earwitness.archive.schema.heard import RecordingRow, SegmentRow, SpeakerRow
 from earwitness.archive.schema.people import PersonRow
 from earwitness.archive.search import typos
 from earwitness.archive.search.conditions import FTS, conditions, limited, order, tables
+from earwitness.archive.search.pages import Place, place
 from earwitness.archive.search.query import Query, parse
 from earwitness.archive.search.ranking import Mark, marks, scores
 from earwitness.archive.search.tokens import tokens
 from earwitness.archive.viewer import Viewer
-from earwitness.errors import BadInput
 
 Sort = Literal["newest", "relevance"]
+By = Literal["words", "meaning", "both"]
 
 COUNTED = 1000
 """Hits are counted up to here."""
@@ -29,7 +29,16 @@ RANKED = 2000
 LONGEST_S = 2.0
 """How long a search may take."""
 
-CURSOR = re.compile(r"(t?)(?:n(\d{1,18})|r(\d{1,18})-(\d{1,12})-(\d{1,18}))", re.ASCII)
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A passage that means what is looked for: what a viewer sees of it, its stretch of the recording, and how much."""
+
+    text: str
+    start_s: float
+    end_s: float
+    likeness: float
+    """A cosine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,9 @@ class Hit:
     """What the speaker is called."""
     revision: int
     marks: tuple[Mark, ...]
+    found_by: By = "words"
+    passage: Meant | None = None
+    """Where it was found by what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +82,6 @@ class Found:
     """Whether words that are only near were looked for too."""
     instead: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Words of the query, and near ones that these hits hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a page begins: behind the hit `id`; by relevance also its score, and the newest hit that was sorted."""
-
-    typos: bool
-    id: int
-    score: int | None = None
-    top: int | None = None
-
-    def told(self) -> str:
-        where = f"n{self.id}" if self.score is None else f"r{self.top}-{self.score}-{self.id}"
-        return f"t{where}" if self.typos else where
 
 
 class Search:
@@ -109,31 +107,19 @@ class Search:
         word behind a filter takes longer than finding its newest: without `count` it is left. Raises BadInput for a
         query or page that means nothing, and Busy where the search takes too long.
         """
-        query, place = parse(text), _place(page, sort)
+        query, at = parse(text), place(page, "n" if sort == "newest" else "r")
         with self._database.reading() as connection:
             if connection is None:
                 return Found(count=0)
             with limited(connection, self._longest_s):
-                wide = place.typos if place else bool(near)
+                wide = at.typos if at else bool(near)
                 asked = typos.widened(connection, query) if wide else query
-                found = _page(connection, viewer, asked, sort, place, size, wide, count)
-                if not found.hits and place is None and near is None:
+                found = _page(connection, viewer, asked, sort, at, size, wide, count)
+                if not found.hits and at is None and near is None:
                     asked, wide = typos.widened(connection, query), True
                     if asked != query:
                         found = _page(connection, viewer, asked, sort, None, size, wide, count)
-                return found if not (wide and found.hits) else _told(found, query, asked)
-
-
-def _place(page: str | None, sort: Sort) -> _Place | None:
-    if page is None:
-        return None
-    match = CURSOR.fullmatch(page)
-    if match is None or (match[2] is not None) != (sort == "newest"):
-        raise BadInput("this page was not given out for this search", remedy="Begin at the first page.", param="page")
-    wide, newest, top, score, ident = match.groups()
-    if newest:
-        return _Place(bool(wide), int(newest))
-    return _Place(bool(wide), int(ident), int(score), int(top))
+                return found if not (wide and found.hits) else instead(found, query, asked)
 
 
 def _page(
@@ -141,7 +127,7 @@ def _page(
     viewer: Viewer,
     query: Query,
     sort: Sort,
-    place: _Place | None,
+    at: Place | None,
     size: int,
     wide: bool,
     count: bool,
@@ -149,18 +135,21 @@ def _page(
     ident, matching, where = order(connection, query), tables(connection, query), conditions(connection, query, viewer)
     alone = viewer.everything and not query.filters and ident is FTS.c.rowid
     newest = select(ident).select_from(FTS if alone else matching).where(*where).order_by(ident.desc())
-    count = count and place is None
+    count = count and at is None
     counted = list(connection.execute(newest.limit(COUNTED + 1)).scalars()) if count else []
     if sort == "newest":
         ids = counted
         if not count:
-            behind = newest.where(ident < place.id) if place else newest
+            behind = newest.where(ident < at.id) if at else newest
             ids = list(connection.execute(behind.limit(size + 1)).scalars())
-        after = _Place(wide, ids[size - 1]) if len(ids) > size else None
+        after = Place(wide, "n", ids[size - 1]) if len(ids) > size else None
     else:
-        some = select(ident, SegmentRow.tokens).select_from(matching).where(*where).order_by(ident.desc())
-        ids, after = _best(connection, query, some if place is None else some.where(ident <= place.top), place, size)
-        after = replace(after, typos=wide) if after else None
+        best = ranked(connection, viewer, query, at.top if at else None)
+        top = at.top if at else max((ident for _, ident in best), default=0)
+        best = best if at is None else [one for one in best if one < (at.score, at.id)]
+        ids = [ident for _, ident in best[:size]]
+        score, last = best[size - 1] if len(best) > size else (0, 0)
+        after = Place(wide, "r", last, score, top) if len(best) > size else None
     return Found(
         hits=hits(connection, query, ids[:size]),
         next=after.told() if after else None,
@@ -169,21 +158,15 @@ def _page(
     )
 
 
-def _best(
-    connection: Connection, query: Query, some: Select[int, str], place: _Place | None, size: int
-) -> tuple[list[int], _Place | None]:
-    """The best of the newest hits behind a place, and where the next page begins."""
-    rows = [(ident, said) for ident, said in connection.execute(some.limit(RANKED))]
-    top = rows[0][0] if rows else 0
-    ranked = zip(scores(query, [said for _, said in rows]), (ident for ident, _ in rows), strict=True)
-    best = sorted(ranked, reverse=True)
-    if place and place.score is not None:
-        best = [one for one in best if one < (place.score, place.id)]
-    ids = [ident for _, ident in best[: size + 1]]
-    if len(best) <= size:
-        return ids, None
-    score, ident = best[size - 1]
-    return ids, _Place(False, ident, score, top if place is None else place.top)
+def ranked(connection: Connection, viewer: Viewer, query: Query, top: int | None) -> list[tuple[int, int]]:
+    """Scores and ids of the newest segments that a query finds, up to the id `top`; the best first."""
+    ident, where = order(connection, query), conditions(connection, query, viewer)
+    some = select(ident, SegmentRow.tokens).select_from(tables(connection, query)).where(*where)
+    some = some if top is None else some.where(ident <= top)
+    rows = [(found, said) for found, said in connection.execute(some.order_by(ident.desc()).limit(RANKED))]
+    return sorted(
+        zip(scores(query, [said for _, said in rows]), (found for found, _ in rows), strict=True), reverse=True
+    )
 
 
 def hits(connection: Connection, query: Query, ids: list[int]) -> tuple[Hit, ...]:
@@ -226,12 +209,12 @@ def hits(connection: Connection, query: Query, ids: list[int]) -> tuple[Hit, ...
     return tuple(found[ident] for ident in ids if ident in found)
 
 
-def _told(found: Found, typed: Query, asked: Query) -> Found:
+def instead(found: Found, typed: Query, asked: Query) -> Found:
     """The page with what stands in it for what was typed: other words might tell what may not be seen."""
     shown = {token for hit in found.hits for token in tokens(hit.text).split()}
-    instead = dict[str, tuple[str, ...]]()
+    told = dict[str, tuple[str, ...]]()
     for before, after in zip(typed.groups, asked.groups, strict=True):
         near = tuple(term.tokens[0] for term in after if term not in before and term.tokens[0] in shown)
         if near:
-            instead[" ".join(before[0].tokens)] = near
-    return replace(found, typos=True, instead=instead)
+            told[" ".join(before[0].tokens)] = near
+    return replace(found, typos=True, instead=told)

@@ -52,6 +52,8 @@ class Query:
     groups: tuple[tuple[Term, ...], ...] = ()
     excluded: tuple[Term, ...] = ()
     filters: tuple[Filter, ...] = ()
+    plain: str = field(default="", compare=False)
+    """What it says, without signs, filters and what is excluded."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -63,7 +65,8 @@ def parse(text: str) -> Query:
     """Read a query; an empty one asks for everything. Raises BadInput for what has no meaning, or no end."""
     if len(text) > LONGEST:
         raise _wrong(f"the query has {len(text)} characters, and {LONGEST} are read", "Look for fewer words.")
-    items = [item for match in PATTERN.finditer(text) if (item := _item(match)) is not None]
+    read = [(item, match) for match in PATTERN.finditer(text) if (item := _item(match)) is not None]
+    items = [item for item, _ in read]
     if len(items) > MOST_TERMS:
         raise _wrong(f"the query has {len(items)} terms, and {MOST_TERMS} are read", "Look for fewer words.")
     if text.strip() and not items:
@@ -85,7 +88,8 @@ def parse(text: str) -> Query:
             waiting = item == "OR"
         before = item
     excluded = tuple(item.term for item in items if isinstance(item, _Not))
-    return Query(tuple(groups), excluded, tuple(item for item in items if isinstance(item, Filter)))
+    plain = " ".join((match[3] or match[5]).rstrip("*") for item, match in read if isinstance(item, Term))
+    return Query(tuple(groups), excluded, tuple(item for item in items if isinstance(item, Filter)), plain)
 
 
 @dataclass(frozen=True, slots=True)

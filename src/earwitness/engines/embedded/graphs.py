@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from earwitness.engines.embedded.sketch import Sketch
 from earwitness.engines.embedded.weights import Weights
+from earwitness.hardware.sketch import Sketch
 
 LAYERS, WIDTH, HEADS, TURNED = 6, 288, 8, 32
 SIZE = WIDTH // HEADS

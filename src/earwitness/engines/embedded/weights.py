@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from earwitness.errors import EngineFailed, NotFound
 from earwitness.hardware import packed
+from earwitness.hardware.sketch import Matrix
 
 Floats = NDArray[np.float32]
 
@@ -31,16 +32,6 @@ RESULT = re.compile(r"(layers\.\d+)/(\w+)/(\w+)/\w+_output_0$")
 CONVOLUTION = re.compile(r"(conv\d\.weight)_add_tensor")
 OTHERS = {"onnx::Mul_2080": "groupnorm.weight", "onnx::Add_2081": "groupnorm.bias", "onnx::Expand_202": "rates"}
 EMBEDDING = "model.decoder.embed_tokens.weight_merged_0"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Matrix:
-    """`scale * (weights - zero)`: weights of shape (in, out) and type uint8; what is added to a product with it."""
-
-    weights: NDArray[np.uint8]
-    scale: np.float32
-    zero: np.uint8
-    bias: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

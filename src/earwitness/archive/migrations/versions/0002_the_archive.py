@@ -24,6 +24,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_at_s", "audit", ["at_s"], unique=False)
     op.create_table(
+        "barred",
+        sa.Column("subject", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("subject", name="pk_barred"),
+    )
+    op.create_table(
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at_s", sa.Double(), nullable=False),
@@ -43,6 +48,7 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.String(length=32), nullable=True),
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("earlier", sa.LargeBinary(), nullable=True),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("topics", sa.JSON(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
@@ -81,7 +87,7 @@ def upgrade() -> None:
         sa.Column("folded", sa.String(length=200), nullable=False),
         sa.Column("role", sa.String(length=20), nullable=False),
         sa.Column("password", sa.String(length=200), nullable=True),
-        sa.Column("subject", sa.String(length=300), nullable=True),
+        sa.Column("subject", sa.String(length=600), nullable=True),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("made_s", sa.Double(), nullable=False),
         sa.Column("seen_s", sa.Double(), nullable=True),
@@ -130,6 +136,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.String(length=32), nullable=False),
         sa.Column("agent", sa.String(length=300), nullable=False),
         sa.Column("address", sa.String(length=60), nullable=False),
+        sa.Column("way", sa.String(length=10), nullable=False),
         sa.Column("made_s", sa.Double(), nullable=False),
         sa.Column("seen_s", sa.Double(), nullable=False),
         sa.Column("ends_s", sa.Double(), nullable=False),
@@ -214,6 +221,16 @@ def upgrade() -> None:
     op.create_index("ix_grants_recording_id", "grants", ["recording_id"], unique=False)
     op.create_index("ix_grants_source_id", "grants", ["source_id"], unique=False)
     op.create_table(
+        "indexed",
+        sa.Column("recording_id", sa.String(length=32), nullable=False),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("changed_s", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"], ["recordings.id"], name="fk_indexed_recording_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("recording_id", name="pk_indexed"),
+    )
+    op.create_table(
         "jobs",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("recording_id", sa.String(length=32), nullable=True),
@@ -261,6 +278,22 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_marks_recording_id", "marks", ["recording_id"], unique=False)
+    op.create_table(
+        "passages",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("recording_id", sa.String(length=32), nullable=False),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("first_s", sa.Double(), nullable=False),
+        sa.Column("last_s", sa.Double(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["recording_id"], ["recordings.id"], name="fk_passages_recording_id", ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name="pk_passages"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_passages_recording_id_first_s", "passages", ["recording_id", "first_s"], unique=False)
     op.create_table(
         "segments",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -387,6 +420,8 @@ def downgrade() -> None:
     op.drop_index("ix_segments_said_s_id", table_name="segments")
     op.drop_index("ix_segments_recording_id_start_s", table_name="segments")
     op.drop_table("segments")
+    op.drop_index("ix_passages_recording_id_first_s", table_name="passages")
+    op.drop_table("passages")
     op.drop_index("ix_marks_recording_id", table_name="marks")
     op.drop_table("marks")
     op.drop_index("ix_jobs_state_priority_made_s", table_name="jobs")
@@ -395,6 +430,7 @@ def downgrade() -> None:
     op.drop_index("ix_jobs_made_s_id", table_name="jobs")
     op.drop_index("ix_jobs_batch", table_name="jobs")
     op.drop_table("jobs")
+    op.drop_table("indexed")
     op.drop_index("ix_grants_source_id", table_name="grants")
     op.drop_index("ix_grants_recording_id", table_name="grants")
     op.drop_table("grants")
@@ -421,5 +457,6 @@ def downgrade() -> None:
     op.drop_table("hooks")
     op.drop_index("ix_events_at_s", table_name="events")
     op.drop_table("events")
+    op.drop_table("barred")
     op.drop_index("ix_audit_at_s", table_name="audit")
     op.drop_table("audit")

@@ -1,12 +1,15 @@
-"""Writes a graph down: weights, operations that give their result a name, and what it takes and gives."""
+"""Writes a graph down: weights, operations that give their result a name, and what it takes and gives.
+
+Products in 8 bits are of the type that this processor multiplies rightly, and soonest.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earwitness.engines.embedded.weights import Matrix
 from earwitness.hardware import ort
 
 OPSET, IR = 17, 8
@@ -14,6 +17,19 @@ OURS = "com.microsoft"
 """The domain of operations that only ONNX Runtime has."""
 HALF = 128
 """Between signed numbers of 8 bits and others."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """`scale * (weights - zero)`: weights of shape (in, out) and type uint8; what is added to a product with it.
+
+    The scale is one number, or one for each column.
+    """
+
+    weights: NDArray[np.uint8]
+    scale: np.float32 | NDArray[np.float32]
+    zero: np.uint8
+    bias: NDArray[np.float32] | None = None
 
 
 class Sketch:
@@ -47,16 +63,20 @@ class Sketch:
 
     def product(self, of: str, name: str, matrices: Sequence[Matrix], gives: str = "") -> str:
         """A product with matrices side by side, in 8 bits: what it is taken of is scaled by its largest number."""
-        first, widths = matrices[0], [m.weights.shape[1] for m in matrices]
+        widths = [m.weights.shape[1] for m in matrices]
         weights: NDArray[Any] = np.concatenate([m.weights for m in matrices], axis=1)
-        scales, zeros = np.array([m.scale for m in matrices]), np.array([m.zero for m in matrices])
+        zeros = np.array([m.zero for m in matrices])
         if self._signed:
             weights, zeros = ((of_each ^ np.uint8(HALF)).view(np.int8) for of_each in (weights, zeros))
-        if len(matrices) > 1:  # else one for all columns, which is quicker
-            scales, zeros = np.repeat(scales, widths), np.repeat(zeros, widths)
+        scales = np.concatenate([np.atleast_1d(m.scale) for m in matrices])
+        if len(matrices) > 1 or len(scales) > 1:  # else one for all columns, which is quicker
+            scales = np.concatenate([np.broadcast_to(m.scale, w) for m, w in zip(matrices, widths, strict=True)])
+            zeros = np.repeat(zeros, widths)
         takes = [of, self.keep(name, weights), self.keep(f"{name}.scale", scales), self.keep(f"{name}.zero", zeros)]
-        if first.bias is not None:
-            takes.append(self.keep(f"{name}.bias", first.bias))
+        biases = [m.bias for m in matrices if m.bias is not None]
+        if biases:
+            assert len(biases) == len(matrices)
+            takes.append(self.keep(f"{name}.bias", np.concatenate(biases)))
         return self.op("DynamicQuantizeMatMul", takes, gives, ours=True)
 
     def model(self, takes: Mapping[str, tuple[type, Sequence[int | str]]], gives: Sequence[str]) -> bytes:
@@ -68,7 +88,7 @@ class Sketch:
         outputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in gives]
         imports = [helper.make_opsetid("", OPSET), helper.make_opsetid(OURS, 1)]
         model = helper.make_model(
-            helper.make_graph(self._nodes, "embedded", inputs, outputs), opset_imports=imports, ir_version=IR
+            helper.make_graph(self._nodes, "sketched", inputs, outputs), opset_imports=imports, ir_version=IR
         )
         for name, value in self._values.items():
             model.graph.initializer.append(numpy_helper.from_array(value, name))
