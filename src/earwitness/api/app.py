@@ -43,6 +43,7 @@ from earwitness.api.access import Access
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
+from earwitness.api.figures import Figures
 from earwitness.api.history import EACH_S
 from earwitness.api.house import House
 from earwitness.api.issuer import Issuer
@@ -62,7 +63,7 @@ from earwitness.archive.sweeping import Policy, sweep
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
 from earwitness.errors import BadInput, EarwitnessError, NotFound, StorageFailed, TooLarge
-from earwitness.events import Partial
+from earwitness.events import Event, Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
 from earwitness.types import Json
@@ -160,7 +161,7 @@ def _house(settings: Settings, kit: Kit | None) -> House:
         settings,
         archive=archive,
         count=metrics.session_ended,
-        drafted=lambda ident, seq, draft: _drafted(house, ident, seq, draft),
+        told=lambda ident, seq, event: _told(house, figures, ident, seq, event),
         charge=access.charge,
     )
     house = House(
@@ -179,13 +180,14 @@ def _house(settings: Settings, kit: Kit | None) -> House:
         sessions=sessions,
         streams=streams,
     )
+    figures = house.figures = Figures(house)
     house.worker = Worker(settings, kit, archive, log=log.info, count=house.count)
     house.watched = Watched(settings, archive, house.worker, log=log.info)
     house.indexer = Indexer(kit, archive, busy=lambda: house.busy, log=log.info)
-    house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info)
+    house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info, count=metrics.delivered)
     kit.pool.watch(house.changed)
-    house.metrics.watch(lambda: _gauges(house))
-    house.metrics.watch_lags(house.sessions.lags)
+    metrics.watch(figures.plain)
+    metrics.watch_labelled(figures.by_label)
     return house
 
 
@@ -325,35 +327,17 @@ async def _look(house: House) -> None:
     """Look at how it goes, again and again."""
     while True:
         house.history.note(await in_thread(house.look))
+        await in_thread(house.figures.look)
         await asyncio.sleep(EACH_S)
 
 
-def _drafted(house: House, ident: str, seq: int, draft: Partial) -> None:
-    """Tell what a live session hears just now; by a part of its id: with all of it, anybody could join."""
-    told = {f.name: getattr(draft, f.name) for f in fields(draft)}
-    whose = Whose(owner=house.sessions.owners.of(ident))
-    house.streams.draft(ident, whose, {"session": ident[:8], "revision": seq, **told})
-
-
-def _gauges(house: House) -> dict[str, tuple[str, float]]:
-    loaded, limit = house.kit.pool.loaded(), house.kit.pool.limits.size
-    return {
-        "earwitness_running": ("Recordings in work", len(house.works)),
-        "earwitness_running_jobs": ("Jobs of the queue in work", len(house.worker)),
-        "earwitness_places": ("Recordings that may be in work at once", house.settings.seats),
-        "earwitness_live_sessions": ("Live sessions", len(house.sessions)),
-        "earwitness_live_sessions_limit": ("Live sessions that may be there at once", house.settings.live_sessions),
-        "earwitness_waiting_clips": ("Clips waiting for an engine", sum(place.waiting for place in loaded)),
-        "earwitness_loaded_models": ("Models in memory", len(loaded)),
-        "earwitness_loaded_bytes": ("Memory that the loaded models take", sum(place.size for place in loaded)),
-        "earwitness_loaded_bytes_limit": ("Memory that models may take; 0 is no limit", limit or 0),
-        "earwitness_loading_models": ("Models being loaded", len(house.kit.pool.loading())),
-        "earwitness_sse_clients": ("Streams of events that are read", len(house.streams)),
-        "earwitness_event_lag_seconds": ("Age of the newest event when it was read", house.streams.lag_s),
-        "earwitness_archive_waiting_writes": ("Changes that wait to be written", house.archive.writer.waiting),
-        "earwitness_archive_bytes": ("Size of the archive's database", house.history.last.database_bytes),
-        "earwitness_ready": ("1 when the server can take work", float(house.ready)),
-    }
+def _told(house: House, figures: Figures, ident: str, seq: int, event: Event) -> None:
+    """Count what a live session tells, and tell drafts; by a part of its id: with all of it, anybody could join."""
+    figures.told(ident, event)
+    if isinstance(event, Partial):
+        said = {f.name: getattr(event, f.name) for f in fields(event)}
+        whose = Whose(owner=house.sessions.owners.of(ident))
+        house.streams.draft(ident, whose, {"session": ident[:8], "revision": seq, **said})
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:

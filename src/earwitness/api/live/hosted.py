@@ -82,8 +82,8 @@ class Hosted:
         """What recognises it."""
         self.taker: Any = None
         """What a door keeps with the session that meets its client anew with each piece of sound."""
-        self.drafted: Callable[[int, Partial], None] = lambda *_: None
-        """Told of each draft and its number."""
+        self.told: Callable[[int, Event], None] = lambda *_: None
+        """Told of each event and its number."""
         self.last_heard = self.last_joined = time.monotonic()
         self._pool, self._closed = pool, closed
         self._keeping = Keeping(written, session.received, told, stored)
@@ -341,9 +341,9 @@ class Hosted:
 
     def _publish(self, told: Sequence[Numbered]) -> None:
         for numbered in told:
+            self.told(numbered.seq, numbered.event)
             if isinstance(numbered.event, Partial):
                 self._partial = numbered
-                self.drafted(numbered.seq, numbered.event)
             else:
                 self._kept.append(numbered)
                 fatal = isinstance(numbered.event, Failed) and numbered.event.fatal

@@ -190,7 +190,7 @@ class Storeroom:
 
     def _place(self) -> str:
         """The id of this server among those that share a database."""
-        file = ensure_folder(self._settings.kept) / "place"
+        file = ensure_folder(self._settings.home) / "place"
         try:
             with file.open("x") as made:
                 made.write(uuid.uuid4().hex)
