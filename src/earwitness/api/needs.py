@@ -59,6 +59,7 @@ archive:read
     GET /api/recordings/{ident}
     GET /api/recordings/{ident}/export
     GET /api/recordings/{ident}/audio
+    GET /api/recordings/{ident}/clip
     GET /api/recordings/{ident}/segments
     GET /api/segments/{number}/history
     GET /api/transcripts
