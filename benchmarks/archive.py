@@ -6,8 +6,9 @@ The words are those of the reference recordings, drawn by rank as in speech (Zip
 SQLite is measured in a folder of its own; PostgreSQL where an address of an empty database is given, which is filled.
 
 Each row is a kind of query, put with other words each time, the first of them not counted. They go the way a request's
-do: parsed, searched, counted, highlighted. Then segments are written one at a time through the writer, at a steady
-rate, while nothing else happens: from the moment a segment is handed over to the moment it is told to be kept.
+do: parsed, searched, counted, highlighted. Then segments are written one at a time as live sessions write them, each
+with its event, speaker and recording, at a steady rate while nothing else happens: from the moment a segment is handed
+over to the moment it is told to be kept.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ import numpy as np
 from sqlalchemy import Connection, insert, text
 
 import common
+from earwitness.archive import told
 from earwitness.archive.database import Database
 from earwitness.archive.schema.accounts import GrantRow, UserRow
 from earwitness.archive.schema.heard import RecordingRow, SegmentRow, SourceRow, SpeakerRow
@@ -180,15 +183,18 @@ def search(name: str, database: Database, words: list[str], repeat: int) -> Iter
         yield row(name, what, took[1:])
 
 
+def said_by_one(row: dict[str, Any]) -> dict[str, Any]:
+    """What a live session tells of a segment."""
+    return {k: v for k, v in row.items() if k not in {"recording_id", "revision", "by_person"}}
+
+
 def write(name: str, database: Database, said: Iterator[str], rate: int, seconds: float) -> list[Any]:
     """Hand over segments at a rate, and see when each is kept."""
     took, done, total = list[float](), threading.Event(), round(rate * seconds)
     with closing(Writer(database)) as writer:
         writer.write(lambda c: recording(c, f"r_written_{rate}", 0, BEGAN_S))
-        rows = [
-            segment(f"r_written_{rate}", n + 1, BEGAN_S, 4.0 * n, one)
-            for n, one in enumerate(itertools.islice(said, total))
-        ]
+        texts = enumerate(itertools.islice(said, total))
+        rows = [said_by_one(segment("", n + 1, BEGAN_S, 4.0 * n, one)) for n, one in texts]
         began = time.perf_counter()
         for n, values in enumerate(rows):
             due = began + n / rate
@@ -200,8 +206,8 @@ def write(name: str, database: Database, said: Iterator[str], rate: int, seconds
                 if len(took) == total:
                     done.set()
 
-            statement = insert(SegmentRow)
-            writer.submit(lambda c, v=values, s=statement: c.execute(s, v) and None).add_done_callback(kept)  # type: ignore[misc]
+            change = partial(told.final, f"r_written_{rate}", values, n + 1)
+            writer.submit(change).add_done_callback(kept)
         done.wait()
         real = total / (time.perf_counter() - began)
     found = row(name, f"write {rate} segments/s (came to {real:.0f})", took)

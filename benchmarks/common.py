@@ -221,12 +221,16 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[Server]:
-    """A server in a process of its own on a free port of loopback, once `/readyz` says so; stopped at the end."""
+def serving(folder: Path, **settings: str) -> Iterator[Server]:
+    """A server in a process of its own on a free port of loopback, once `/readyz` says so; stopped at the end.
+
+    `settings` go into its environment.
+    """
     log = folder / f"serve-{uuid.uuid4().hex}.log"
-    began = time.perf_counter()
+    began, env = time.perf_counter(), environment(folder)
+    env |= {f"EARWITNESS_{name.upper()}": value for name, value in settings.items()}
     with log.open("wb") as out:
-        process = subprocess.Popen([command(), "serve", "--port", "0"], stdout=out, stderr=out, env=environment(folder))
+        process = subprocess.Popen([command(), "serve", "--port", "0"], stdout=out, stderr=out, env=env)
     try:
         port = None
         while port is None or not _ready(port):

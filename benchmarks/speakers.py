@@ -3,8 +3,8 @@
     python benchmarks/speakers.py [--known]
 
 Without a collar, overlap counted, inside each recording's UEM. `real` are the recordings of people in one place or on
-the telephone, `made` are mixtures of read speech, `conversations` those of whole utterances with their text; what is
-what is told by the file's name. Speed is in seconds of sound for each second of processor time, decoding included,
+the telephone, `made` are mixtures of read speech, `conversations` those of whole utterances with their text; which
+is which is told by the file's name. Speed is in seconds of sound for each second of processor time, decoding included,
 after the networks are loaded, in a process of its own whose libraries may use one thread. `--known` tells the number of
 speakers.
 """

@@ -11,6 +11,7 @@ import pytest
 from earwitness import config
 from earwitness.kit import Kit
 from earwitness.models.catalog import sample as find_sample
+from support import postgres
 
 KEPT = ("EARWITNESS_REFERENCE_DATA", "EARWITNESS_WHISPERCPP_SERVER", "EARWITNESS_WHISPERCPP_CLI")
 """What of the environment tests see: the reference recordings, and programs that are tried where they are there."""
@@ -65,6 +66,27 @@ def references() -> References:
     if not (REFERENCES / "dev" / "manifest.jsonl").is_file():
         pytest.skip(f"no reference recordings at {REFERENCES}; set EARWITNESS_REFERENCE_DATA to where they are")
     return References(REFERENCES)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The address of a server; without one the tests are skipped, but not where changes are checked."""
+    found = postgres.programs()
+    if found is None:
+        assert not os.environ.get("CI"), "PostgreSQL must be there: apt install postgresql"
+        pytest.skip("PostgreSQL is not installed: apt install postgresql")
+    with postgres.running(found) as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | str]:
+    """Where an empty database lies: in a file, and on a server."""
+    if request.param == "sqlite":
+        yield tmp_path / "archive.db"
+        return
+    with postgres.empty(request.getfixturevalue("postgresql")) as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)

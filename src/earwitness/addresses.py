@@ -8,11 +8,13 @@ as this machine, its network and the metadata of clouds, is refused; a setting a
 import asyncio
 import ipaddress
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -99,8 +101,8 @@ def _meant(address: Address) -> tuple[Address, ...]:
     return address, *found
 
 
-async def resolved(host: str, port: int, *, private: bool) -> str:
-    """The numeric address of a host. Raises UnsafeSource where any of its addresses is refused, and Unreachable."""
+async def resolved(host: str, port: int, *, private: bool) -> tuple[str, ...]:
+    """The numeric addresses of a host. Raises UnsafeSource where any of them is refused, and Unreachable."""
     try:
         async with asyncio.timeout(CONNECT_S):
             told = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -109,7 +111,7 @@ async def resolved(host: str, port: int, *, private: bool) -> str:
     found = [str(entry[4][0]) for entry in told]
     if not found or any("%" in one or refused(ipaddress.ip_address(one), private=private) for one in found):
         raise UnsafeSource(f"{host[:100]} is no place to fetch from or send to", remedy=PRIVATE, param="url")
-    return found[0]
+    return tuple(dict.fromkeys(found))
 
 
 async def check(url: str, *, private: bool) -> None:
@@ -155,34 +157,71 @@ async def send(url: str, body: bytes, headers: Mapping[str, str], *, private: bo
         raise Unreachable(f"there was no answer within {ANSWER_S:g} s") from error
 
 
+async def exchange(
+    method: str, url: str, body: bytes, headers: Mapping[str, str], *, private: bool, most_bytes: int, within_s: float
+) -> tuple[int, bytes]:
+    """Send a message and read what is answered, whatever it is: its status and content. Nothing is followed.
+
+    Raises UnsafeSource, BadInput, TooLarge and Unreachable.
+    """
+    found = bytearray()
+    try:
+        async with asyncio.timeout(within_s), _asked(method, url, body, headers, private=private) as response:
+            async for chunk in response.aiter_raw():
+                found += chunk
+                if len(found) > most_bytes:
+                    raise TooLarge(f"what was answered has over {most_bytes / 2**20:.0f} MB")
+            return response.status_code, bytes(found)
+    except TimeoutError as error:
+        raise Unreachable(f"there was no answer within {within_s:g} s") from error
+
+
 @asynccontextmanager
 async def _asked(
     method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None, *, private: bool
 ) -> "AsyncIterator[httpx.Response]":
-    """One request to the place that the address led to when it was checked."""
+    """One request to the place that the address led to when it was checked: the first of them that can be reached."""
     import httpx
 
     found = checked(url)
     host = found.raw_host.decode("ascii")
-    place = await resolved(host, _port(found), private=private)
+    places = await resolved(host, _port(found), private=private)
     told = {"host": found.netloc.decode("ascii"), "accept-encoding": "identity", **(headers or {})}
     limits = httpx.Timeout(SILENT_S, connect=CONNECT_S)
     try:
-        async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=limits) as client:
-            request = client.build_request(
-                method,
-                found.copy_with(host=place),
-                content=body or None,
-                headers=told,
-                extensions={"sni_hostname": host},  # certificates are those of the name, not of the number
-            )
-            response = await client.send(request, stream=True)
+        async with httpx.AsyncClient(
+            trust_env=False, follow_redirects=False, timeout=limits, verify=_trust()
+        ) as client:
+            for place in places:
+                request = client.build_request(
+                    method,
+                    found.copy_with(host=place),
+                    content=body or None,
+                    headers=told,
+                    extensions={"sni_hostname": host},  # certificates are those of the name, not of the number
+                )
+                try:
+                    response = await client.send(request, stream=True)
+                    break
+                except (httpx.ConnectError, httpx.ConnectTimeout):
+                    if place == places[-1]:
+                        raise
             try:
                 yield response
             finally:
                 await response.aclose()
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unreachable(f"{host[:100]} could not be reached, or broke off ({type(error).__name__})") from error
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Whose certificates are believed: Mozilla's authorities, and the system's or those in SSL_CERT_FILE."""
+    import httpx
+
+    found = httpx.create_ssl_context(trust_env=False)
+    found.load_default_certs()
+    return found
 
 
 async def _received(

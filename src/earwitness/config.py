@@ -7,11 +7,12 @@ import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -28,6 +29,8 @@ TOML = "earwitness.toml"
 PREFIX = "EARWITNESS_"
 ALIAS = re.compile(r"[a-z0-9][a-z0-9._:-]{0,80}")
 ORIGIN = re.compile(r"https?://[^/?#\s@]+")
+ISSUER = re.compile(r"https?://[^?#\s\\@]{1,300}")
+HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 BARE = (
     "ENABLE_VOCAL_SEPARATION", "ENABLE_NOISE_REDUCTION", "ENABLE_GAIN", "ENABLE_PUNCTUATION_RESTORATION",
     "ENABLE_SPEAKER_DIARIZATION",
@@ -152,6 +155,32 @@ class Settings(BaseSettings):
     """Origins whose web pages may call, such as https://my.example; * lets all call that send a key."""
     admin_password_file: Path | None = None
     """File with the password of `admin`, who is made when the server starts and there is no user."""
+    public_url: str | None = None
+    """Address under which browsers reach the server, such as https://ears.example; else as each request says."""
+    oidc_issuer: str | None = None
+    """Issuer of an OpenID Connect provider by which users may log in."""
+    oidc_client: str | None = None
+    """Id of this server there."""
+    oidc_secret: SecretStr | None = None
+    """Its secret there; without one it is a public client."""
+    oidc_secret_file: Path | None = None
+    """File with that secret."""
+    oidc_scopes: tuple[str, ...] = ("openid", "profile")
+    """What is asked for there."""
+    oidc_name_claim: str = "preferred_username"
+    """The claim that names a user who is made at the first login."""
+    oidc_groups_claim: str = "groups"
+    """The claim with a user's groups; a dot leads into a table, as in realm_access.roles."""
+    login_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies that say in a header who has logged in there; no others are believed."""
+    proxy_header: str = "Remote-User"
+    """That header."""
+    proxy_groups_header: str | None = None
+    """A header with their groups, with commas or bars between them."""
+    new_users: Literal["viewer", "operator"] | None = None
+    """Role of the account that somebody unknown gets for whom the provider or a proxy vouches; none without it."""
+    group_roles: Mapping[str, Literal["admin", "operator", "viewer"]] = Field(default_factory=dict)
+    """Roles by group, of which the highest counts, at each login of whoever has no password here."""
 
     @field_validator("aliases")
     @classmethod
@@ -183,6 +212,29 @@ class Settings(BaseSettings):
             if origin != "*" and not ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin[:80]!r} is no origin, such as https://my.example or http://localhost:5173")
         return found
+
+    @field_validator("public_url", "oidc_issuer")
+    @classmethod
+    def _addresses(cls, url: str | None, info: ValidationInfo) -> str | None:
+        """Without the slash at the end."""
+        found, shape = (url or "").strip().rstrip("/"), ORIGIN if info.field_name == "public_url" else ISSUER
+        if url is not None and not shape.fullmatch(found):
+            raise ValueError(f"{url[:80]!r} is no address, such as https://my.example")
+        return found or None
+
+    @field_validator("login_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        if everybody := [proxy for proxy in proxies if ip_network(proxy).prefixlen == 0]:
+            raise ValueError(f"{everybody[0]} is everybody, who could all say to be anybody")
+        return proxies
+
+    @field_validator("proxy_header", "proxy_groups_header")
+    @classmethod
+    def _headers(cls, name: str | None) -> str | None:
+        if name is not None and not HEADER.fullmatch(name):
+            raise ValueError(f"{name[:80]!r} is no name of a header")
+        return name
 
     @property
     def models_folder(self) -> Path:

@@ -6,7 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from earwitness.errors import StorageFailed
+from earwitness.errors import BadInput, StorageFailed
+
+LARGEST_SECRET = 4096
+"""Characters that are read of a file with a secret."""
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -20,6 +23,20 @@ def write_whole(path: Path, content: bytes) -> None:
         with suppress(OSError):
             spare.unlink()
         raise StorageFailed(f"{path} can't be written: {error.strerror or error}") from error
+
+
+def secret_in(path: Path, setting: str) -> str:
+    """The secret in a file that a setting names, without the end of its line. Raises BadInput."""
+    try:
+        with path.open(encoding="utf-8") as opened:
+            if found := opened.read(LARGEST_SECRET).removesuffix("\n").removesuffix("\r"):
+                return found
+        why = "the file is empty"
+    except (OSError, ValueError) as error:
+        why = str(error)
+    raise BadInput(
+        f"the secret in {path} can't be read: {why}", remedy=f"Correct {setting}, or let this user read the file."
+    )
 
 
 def digest(source: Path | bytes | BinaryIO) -> str:

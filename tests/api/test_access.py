@@ -2,62 +2,38 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
-from fastapi.routing import APIRoute, APIWebSocketRoute
 from sqlalchemy import insert
-from starlette.routing import BaseRoute
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from earwitness import config
-from earwitness.api.app import create
-from earwitness.api.needs import NOT_UPLOADS, OPEN_DOORS, SEARCHES, opens, row_of, table
+from earwitness.api.needs import NOT_UPLOADS, OPEN_DOORS, SEARCHES, TRANSCRIBING, opens, row_of, table
 from earwitness.archive.account import SCOPES, By, User
+from earwitness.archive.job import Order
+from earwitness.archive.people import People
 from earwitness.archive.schema.heard import RecordingRow, SegmentRow
+from earwitness.archive.viewer import Viewer
 from earwitness.archive.whole import Archive
-from support import sounds
+from support import routes, sounds
+from support.colours import heard
 from support.server import running
 
 PASSWORD = "tall ships over quiet water"
 SECRET = "zanzibarberries"
-"""What is said in a recording of somebody else, and what they are called."""
-
-
-def _flat(routes: list[BaseRoute]) -> Iterator[BaseRoute]:
-    for route in routes:
-        inner = getattr(route, "original_router", None)
-        if inner is None:
-            yield route
-        else:
-            yield from _flat(inner.routes)
-
-
-def _rows(app: FastAPI) -> list[tuple[str, str]]:
-    """Method and template of every route and socket."""
-    found = list[tuple[str, str]]()
-    for route in _flat(app.router.routes):
-        if isinstance(route, APIWebSocketRoute):
-            found.append(("SOCKET", route.path))
-        elif isinstance(route, APIRoute):
-            found += [(method, route.path) for method in sorted(route.methods or ())]
-    return found
+"""What is said in a recording of somebody else, and what they and their things are called."""
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
-    app = create(config.load(home=tmp_path_factory.mktemp("rows"), preload=False, log_level="error"))
-    app.state.house.access.close()
-    app.state.house.archive.close()
-    app.state.house.kit.close()
-    return _rows(app)
+    return routes.every(tmp_path_factory.mktemp("rows"))
 
 
 @dataclass(frozen=True)
@@ -69,8 +45,8 @@ class Place:
     viewer: User
     admin_key: str
     viewer_key: str
-    login: str
-    """Id of the administrator's login."""
+    ids: Mapping[str, str]
+    """Ids of the administrator's things, by the beginnings of the paths that lead to them."""
     recording: str = "r_secret"
 
     def client(self, key: str = "") -> httpx.Client:
@@ -81,7 +57,8 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """One recording and one voice are there; the viewer may see neither."""
-    settings = config.load(home=tmp_path_factory.mktemp("accounts"), preload=False, log_level="error")
+    home = tmp_path_factory.mktemp("accounts")
+    settings = config.load(home=home, preload=False, log_level="error", jobs_at_once=0)
     archive, by = Archive(settings.archive, settings.kept), By()
     accounts = archive.accounts
     admin = accounts.begin(f"admin {SECRET}", PASSWORD, by)
@@ -100,9 +77,28 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     }  # fmt: skip
     archive.writer.write(lambda c: c.execute(insert(RecordingRow).values(recording)).rowcount)
     archive.writer.write(lambda c: c.execute(insert(SegmentRow).values(segment)).rowcount)
+    ids = {"/api/logins/": found[1].id, "/api/keys/": everything.split("_")[1], "/api/users/": admin.id, "": "1"}
+    ids |= {"/api/recordings/": Place.recording} | things(archive, Viewer(admin.id), settings.kept)
     archive.close()
     with running(settings) as address:
-        yield Place(address, admin, viewer, everything, little, found[1].id)
+        yield Place(address, admin, viewer, everything, little, ids)
+
+
+def things(archive: Archive, viewer: Viewer, folder: Path) -> dict[str, str]:
+    """What somebody has beside recordings, a job of a batch, an upload, a hook, a voice, a grant, by secret names."""
+    (job,) = archive.jobs.add(
+        viewer, [Order(SECRET, {"model": SECRET}, batch="b_0", about={"url": f"http://x/{SECRET}"})]
+    )
+    upload = archive.uploads.add(viewer, SECRET, 10, {})
+    (folder / "arriving").mkdir(parents=True)
+    (folder / "arriving" / upload.id).write_text("x")
+    hook = archive.hooks.add(viewer, f"https://93.184.215.14/{SECRET}", (), SECRET)
+    person = People(archive.database).enrol(SECRET, [heard(1)])
+    archive.accounts.grant(viewer.id, "view", By(), recording=Place.recording)
+    return {
+        "/api/jobs/": job.id, "/api/batches/": "b_0", "/api/uploads/": upload.id, "/api/hooks/": hook.id,
+        "/api/speakers/": person.id,
+    }  # fmt: skip
 
 
 # ── the table ──
@@ -123,31 +119,14 @@ def test_every_path_is_found_in_its_own_row(rows: list[tuple[str, str]]) -> None
 
 
 # ── walking all routes ──
-def _filled(template: str, place: Place) -> str:
-    """The path with ids of somebody else's things in it."""
-    ids = {"/api/users/": place.admin.id, "/api/keys/": place.admin_key.split("_")[1], "/api/logins/": place.login}
-    wanted = next((ident for start, ident in ids.items() if template.startswith(start)), Place.recording)
-    return re.sub(r"\{(number|[a-z]*_number)\}", "1", re.sub(r"\{(?!number)[^}]*\}", wanted, template))
-
-
-BODY: dict[str, Any] = {"user": "me", "id": Place.recording, "q": SECRET, "name": "x", "ids": [Place.recording]}
-
-
-def _called(http: httpx.Client, method: str, path: str, *, body: bool) -> httpx.Response:
-    if method in {"GET", "DELETE"} or not body:
-        return http.request(method, path, params={"q": SECRET, "all": "false"} if method == "GET" else None)
-    return http.request(method, path, json=BODY)
-
-
 def test_a_stranger_gets_nowhere(rows: list[tuple[str, str]], place: Place) -> None:
     with place.client() as http:
         for method, template in rows:
             if method == "SOCKET" or opens(template):
                 continue
-            for body in (True, False):
-                found = _called(http, method, _filled(template, place), body=body)
-                assert found.status_code == 401, f"{method} {template}"
-                assert SECRET not in found.text
+            found = routes.call(http, method, template, routes.filled(template, place.ids))
+            assert found.status_code == 401, f"{method} {template}"
+            assert SECRET not in found.text
 
 
 @pytest.mark.parametrize(
@@ -167,8 +146,9 @@ def test_no_socket_opens_for_a_stranger(rows: list[tuple[str, str]], place: Plac
         assert caught.value.response.status_code == 401, path
 
 
-def test_who_may_see_nothing_sees_nothing(rows: list[tuple[str, str]], place: Place) -> None:
-    """With the ids of somebody else's things, on every route, by key and by cookie."""
+def test_who_may_see_nothing_sees_nothing_and_changes_nothing(rows: list[tuple[str, str]], place: Place) -> None:
+    """With the ids of somebody else's things, on every route, by key and by cookie: they are not there."""
+    before = everything(place)
     with place.client() as by_cookie, place.client(place.viewer_key) as by_key:
         assert by_cookie.post("/api/login", json={"name": "viewer", "password": PASSWORD}).status_code == 200
         for http in (by_key, by_cookie):
@@ -177,21 +157,45 @@ def test_who_may_see_nothing_sees_nothing(rows: list[tuple[str, str]], place: Pl
                     continue
                 if template == "/api/events":  # has no end; test_events.py asks it the same
                     continue
-                found = _called(http, method, _filled(template, place), body=True)
-                told = f"{method} {template}: {found.status_code} {found.text[:200]}"
-                assert SECRET not in found.text.replace(f"'{SECRET}'", ""), told
-                assert place.admin.id not in found.text.replace(f"'{place.admin.id}'", ""), told
-                assert found.status_code < 500 or found.status_code in {501, 503}, told
-                need = table()[f"{method} {template}"]
-                if need in {"admin", "metrics", "people:read", "people:write"}:
-                    assert found.status_code == 403, told
+                check(http, method, template, place)
+            theirs = {"model": "default", "upload": place.ids["/api/uploads/"]}
+            assert http.post("/api/jobs", json=theirs).status_code == 404
+            assert http.get("/api/jobs", params={"batch": "b_0"}).json() == {"jobs": [], "next": None, "states": {}}
+            assert http.get("/api/transcripts", params={"q": f"recording:{place.recording}"}).json()["hits"] == []
+            assert http.get("/api/analytics/talk-time").json() == {"speakers": []}
+            assert http.get("/api/recordings").json()["recordings"] == []
+    assert everything(place) == before
+
+
+def check(http: httpx.Client, method: str, template: str, place: Place) -> None:
+    """A route answers as if nothing were there, or says that it is for others."""
+    asked = {"q": SECRET, "all": "false", "batch": "b_0"} if method == "GET" else {}
+    found = routes.call(http, method, template, routes.filled(template, place.ids), **asked)
+    told = f"{method} {template}: {found.status_code} {found.text[:200]}"
+    assert SECRET not in found.text.replace(f"'{SECRET}'", ""), told
+    assert place.admin.id not in found.text.replace(f"'{place.admin.id}'", ""), told
+    assert found.status_code < 500 or found.status_code in {501, 503}, told
+    if table()[f"{method} {template}"] in {"admin", "metrics", "people:read", "people:write"}:
+        assert found.status_code == 403, told
+    elif "{" in template and place.ids[""] not in routes.filled(template, place.ids):
+        nothing = routes.call(http, method, template, routes.filled(template, dict.fromkeys(place.ids, "x_0")))
+        assert (found.status_code, nothing.status_code) in {(404, 404), (403, 403)}, told
+        body = found.json()["error"] if method != "HEAD" else ""
+        assert re.sub(r"'[^']*'", "", str(body)) == re.sub(r"'[^']*'", "", str(nothing.json()["error"] if body else ""))
+
+
+def everything(place: Place) -> list[Any]:
+    """What the administrator has, in so far as somebody might change it."""
+    mine = [start + place.ids[start] for start in ("/api/jobs/", "/api/batches/", "/api/hooks/", "/api/speakers/")]
+    recording = f"/api/recordings/{place.recording}"
     with place.client(place.admin_key) as http:
-        assert http.get("/api/users").json()["users"][0]["name"] == f"admin {SECRET}"
-        assert {key["user"] for key in http.get("/api/keys?all=true").json()["keys"]} == {
-            place.admin.id,
-            place.viewer.id,
-        }
-        assert place.login in str(http.get("/api/logins?all=true").json())
+        upload = http.head(f"/api/uploads/{place.ids['/api/uploads/']}", headers=routes.TUS)
+        found = [http.get(p) for p in (*mine, recording, f"{recording}/segments", "/api/grants?all=true")]
+        users = [(user["name"], user["role"]) for user in http.get("/api/users").json()["users"]]
+        assert len(http.get("/api/keys?all=true").json()["keys"]) == 2
+        assert place.ids["/api/logins/"] in str(http.get("/api/logins?all=true").json())
+    assert all(answer.is_success for answer in found)
+    return [upload.headers["upload-offset"], users, *(answer.json() for answer in found)]
 
 
 def test_a_key_does_what_it_is_for_and_no_more(place: Place, sample: Path) -> None:
@@ -241,7 +245,7 @@ def test_the_log_says_who_may_not(tmp_path: Path, capfd: pytest.CaptureFixture[s
     log = capfd.readouterr().err
     lines = [line for line in map(json.loads, log.splitlines()) if line["event"] == "request"]
     assert [(line["status"], line["by"]) for line in lines] == [(403, key.id), (401, "stranger")]
-    assert whole.rpartition("_")[2] not in log
+    assert whole.split("_", 2)[2] not in log
 
 
 def test_a_live_session_is_its_owners(place: Place) -> None:
@@ -268,7 +272,7 @@ def test_a_live_session_is_its_owners(place: Place) -> None:
 
 def test_audio_is_charged_to_the_key(place: Place, sample: Path) -> None:
     with place.client(place.admin_key) as http:
-        told = {"name": "little", "scopes": ["transcribe"], "audio_seconds_per_day": 1}
+        told = {"name": "little", "scopes": ["transcribe", "archive:write"], "audio_seconds_per_day": 1}
         key = http.post("/api/keys", json=told).json()["key"]
     files = {"file": ("a.wav", sounds.wav(sounds.silence(1.5)))}
     with place.client(key) as http:
@@ -286,6 +290,7 @@ def test_audio_is_charged_to_the_key(place: Place, sample: Path) -> None:
         assert deepgram.status_code == 429
         assert deepgram.json()["code"] == "too_many_requests"
         assert http.get("/v1/models").status_code == 200
+        assert http.post(f"/api/recordings/{Place.recording}/transcribe").status_code == 429
         with (
             pytest.raises(InvalidStatus) as caught,
             connect(f"{place.address.replace('http', 'ws')}/ws", additional_headers={"authorization": f"Bearer {key}"}),
@@ -295,13 +300,23 @@ def test_audio_is_charged_to_the_key(place: Place, sample: Path) -> None:
 
 
 def test_searches_are_searches() -> None:
-    assert {*SEARCHES, *NOT_UPLOADS} <= set(table())
+    assert {*SEARCHES, *NOT_UPLOADS, *TRANSCRIBING} <= set(table())
     assert row_of("HEAD", "/v1/models") == "GET /v1/models"
     assert row_of("HEAD", "/api/uploads/a") == "HEAD /api/uploads/{upload}"
     assert row_of("HEAD", "/nothing") is None
 
 
 def test_open_doors_are_few() -> None:
-    assert OPEN_DOORS == ("/api/setup", "/api/login")
-    for path in ("/api/setups", "/api/login/x", "/livezz", "/health../models", "/docs.json", "/LIVEZ", "//livez"):
+    assert OPEN_DOORS == ("/api/setup", "/api/login", "/api/login/oidc", "/api/login/oidc/callback")
+    for path in (
+        "/api/setups",
+        "/api/login/x",
+        "/api/login/oidc/x",
+        "/api/login/oidc/callback/x",
+        "/livezz",
+        "/health../models",
+        "/docs.json",
+        "/LIVEZ",
+        "//livez",
+    ):
         assert not opens(path)

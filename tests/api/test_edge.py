@@ -1,6 +1,8 @@
 """The edge: keys, names, request ids, and what is written down."""
 
+import asyncio
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from earwitness import config
+from earwitness.cli.serve import bound
 from support import sounds
 from support.server import running
 
@@ -37,6 +40,27 @@ def test_a_socket_that_is_refused_is_no_error_of_the_server(locked: str, caplog:
             f"{locked.replace('http', 'ws')}/v1/listen?redact=pci", additional_headers={"Authorization": f"Token {KEY}"}
         )
     assert not [r for r in caplog.records if r.name.startswith("uvicorn") and r.levelname == "ERROR"]
+
+
+def test_an_answer_does_not_wait_for_the_one_before_to_be_acknowledged() -> None:
+    """Without this, an answer on a connection that is used again came 40 ms late."""
+    at_once = list[int]()
+
+    async def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link: socket.socket = writer.get_extra_info("socket")
+        at_once.append(link.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async def call() -> None:
+        listener = bound("127.0.0.1", 0, "the port")
+        async with await asyncio.start_server(accepted, sock=listener) as server:
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            await reader.read()
+            writer.close()
+            server.close()
+
+    asyncio.run(call())
+    assert at_once == [1]
 
 
 def test_the_right_key_opens(locked: str) -> None:

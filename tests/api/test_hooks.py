@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,11 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 from typing_extensions import override
 
 from earwitness import config
 from earwitness.archive import hooks as rules
+from support.clocks import Later
 from support.faults import until
 from support.server import running
 from support.voices import hearer
@@ -95,6 +97,48 @@ def test_a_job_that_is_done_is_told_and_the_signature_is_right(
         Webhook(hook["secret"]).verify(body + b" ", headers)
     until(lambda: sent(http, hook)[0]["state"] == "sent")
     assert (sent(http, hook)[0]["status"], sent(http, hook)[0]["tries"]) == (200, 1)
+
+
+def test_a_new_secret_signs_beside_the_one_before_for_a_while(
+    http: httpx.Client, heard: Heard, hook: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"/api/hooks/{hook['id']}"
+    secrets = [hook["secret"]]
+    assert hook["earlier_until_s"] is None
+
+    def signed() -> list[bool]:
+        """Which secrets the next message can be verified with."""
+        heard.came.clear()
+        http.post(f"{url}/test")
+        until(lambda: len(heard.came) == 1)
+        body, headers = heard.came[0]
+        return [fits(secret, body, headers) for secret in secrets]
+
+    changed = http.post(f"{url}/secret").json()
+    secrets.append(changed["secret"])
+    assert changed["earlier_until_s"] - time.time() == pytest.approx(rules.GRACE_S, abs=60.0)
+    assert http.get(url).json()["secret"] is None
+    assert signed() == [True, True]
+    assert len(heard.came[0][1]["webhook-signature"].split()) == 2
+    secrets.append(http.post(f"{url}/secret", json={"grace_s": 3600}).json()["secret"])
+    assert signed() == [True, True, True], "an answer may be lost on its way"
+    monkeypatch.setattr("earwitness.archive.hooks.time", Later(7200.0))
+    assert signed() == [True, False, True]
+    monkeypatch.setattr("earwitness.archive.hooks.time", Later(rules.GRACE_S + 7200.0))
+    assert signed() == [False, False, True]
+    secrets.append(http.post(f"{url}/secret", json={"grace_s": 0}).json()["secret"])
+    assert signed() == [False, False, False, True]
+    for wrong in ({"grace_s": -1}, {"grace_s": rules.LONGEST_GRACE_S + 1}, {"secret": "mine"}):
+        assert http.post(f"{url}/secret", json=wrong).status_code == 400
+    assert http.post("/api/hooks/h_none/secret").status_code == 404
+
+
+def fits(secret: str, body: bytes, headers: dict[str, str]) -> bool:
+    try:
+        Webhook(secret).verify(body, headers)
+    except WebhookVerificationError:
+        return False
+    return True
 
 
 def test_what_does_not_arrive_is_tried_later_and_given_up_where_nobody_is(

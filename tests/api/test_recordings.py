@@ -12,10 +12,10 @@ import pytest
 from earwitness import config
 from earwitness.archive.viewer import HOUSE, Viewer
 from earwitness.archive.whole import Archive
-from earwitness.audio.opus import Opus
 from earwitness.export import FORMATS, full, render
 from earwitness.kit import Kit
 from earwitness.types import Provenance, Segment, Speaker, Transcript, Turn, Word
+from support import pieces
 from support.faults import serving
 
 URL = "/api/recordings"
@@ -156,13 +156,8 @@ def test_speakers_are_named(http: httpx.Client, ident: str) -> None:
 
 def test_sound_is_given_out_in_ranges(http: httpx.Client, archive: Archive, ident: str) -> None:
     assert http.get(f"{URL}/{ident}/audio").status_code == 404
-    for start in (0.0, 3.0):
-        path = f"audio/{ident}/{start:.0f}.ogg"
-        piece = Opus(archive.folder / path)
-        piece.write(np.zeros(48_000, np.float32))
-        size = piece.close()
-        row = {"recording_id": ident, "kind": "audio", "path": path, "start_s": start, "end_s": start + 3.0}
-        keep(archive, row | {"size": size, "made_s": 0.0})
+    for start_s in (0, 3):
+        pieces.keep(archive, ident, np.zeros(48_000, np.float32), start_s * 16_000)
     assert [f["start_s"] for f in http.get(f"{URL}/{ident}").json()["files"]] == [0.0, 3.0]
     whole = http.get(f"{URL}/{ident}/audio", params={"at": 4.5})
     assert (whole.status_code, whole.headers["content-type"]) == (200, "audio/ogg")
@@ -172,15 +167,6 @@ def test_sound_is_given_out_in_ranges(http: httpx.Client, archive: Archive, iden
     assert http.get(f"{URL}/{ident}/audio", params={"at": 6.0}).status_code == 404
     http.delete(f"{URL}/{ident}").raise_for_status()
     assert not list((archive.folder / "audio").glob(f"{ident}/*"))
-
-
-def keep(archive: Archive, row: dict[str, object]) -> None:
-    """Write down a file of a recording."""
-    from functools import partial
-
-    from earwitness.archive import told
-
-    archive.writer.write(partial(told.piece, row))
 
 
 def test_another_persons_is_not_there(http: httpx.Client, archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:

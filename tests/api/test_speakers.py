@@ -162,6 +162,30 @@ def test_more_than_one_voice_in_a_clip_is_told(tmp_path: Path) -> None:
     assert "More than one person" in found.json()["error"]
 
 
+def test_a_speaker_of_a_recording_becomes_a_person(tmp_path: Path) -> None:
+    own = config.load(home=tmp_path, preload=False, log_level="error")
+    both = {"file": ("x.wav", spoken("espeak", 1))}
+    with running(own, KitOfColours(own, crowd=2)) as address, httpx.Client(base_url=address, timeout=60) as http:
+        anna = enrol(http, "Anna", both["file"][1], speaker="S1")
+        bert = enrol(http, "Bert", both["file"][1], speaker="S2", num_speakers="2")
+        assert (anna.status_code, bert.status_code) == (201, 201), anna.text
+        assert [v["origin"] for v in bert.json()["voices"]] == ["upload, S2"]
+        more = http.post(f"{URL}/{bert.json()['id']}/voices", files=both, data={"speaker": "S2"})
+        assert len(more.json()["voices"]) == 2
+        for speaker, whose in (("S1", anna), ("S2", bert)):
+            found = http.post(f"{URL}/identify", files=both, data={"speaker": speaker}).json()
+            assert (found["tier"], found["id"]) == ("auto", whose.json()["id"])
+        for fields, said in (
+            ({"speaker": "S3"}, "The recording has no speaker 'S3': there are S1, S2"),
+            ({"num_speakers": "2"}, "num_speakers goes with speaker"),
+            ({"speaker": "S1", "num_speakers": "-1"}, "num_speakers is '-1'"),
+        ):
+            refused = enrol(http, "Carl", both["file"][1], **fields)
+            assert refused.status_code == 400
+            assert said in refused.json()["error"]
+        assert len(http.get(URL).json()["people"]) == 2
+
+
 def test_a_person_who_is_forgotten_meanwhile_is_told(
     http: httpx.Client, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

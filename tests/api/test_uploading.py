@@ -3,7 +3,10 @@
 import base64
 import hashlib
 import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
 from earwitness import config
+from earwitness.api.uploading import KEEP_S
+from support.clocks import Later
 from support.faults import until
 from support.server import running
 from support.voices import hearer
@@ -119,6 +124,44 @@ def test_creation_with_upload_and_wrong_beginnings(http: httpx.Client) -> None:
     )
     for headers, status in wrong:
         assert http.post("/api/uploads", headers=SPEAKS | headers).status_code == status, headers
+
+
+def test_what_nobody_goes_on_with_leaves_while_the_server_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, go_on = Later(), threading.Event()
+    monkeypatch.setattr("earwitness.api.app.EXPIRE_S", 0.1)
+    for room in ("api.uploading", "archive.uploads"):
+        monkeypatch.setattr(f"earwitness.{room}.time", clock)
+    settings = config.load(home=tmp_path, log_level="error", preload=False)
+    folder = tmp_path / "archive" / "arriving"
+
+    def crawls() -> Iterator[bytes]:
+        """Comes for longer than an upload waits."""
+        yield b"x"
+        assert go_on.wait(60)
+        yield b"x"
+
+    with (
+        running(settings, hearer(settings)) as address,
+        httpx.Client(base_url=address, timeout=60) as http,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        left, busy, slow = begun(http, 3), begun(http, 30), begun(http, 100)
+        (folder / "u_gone.piece").touch()  # of a server that was killed
+        came = pool.submit(http.patch, slow, headers=PIECE | {"upload-offset": "0"}, content=crawls())
+        until(lambda: http.head(slow, headers=SPEAKS).headers["upload-offset"] == "1")
+        clock.by_s = KEEP_S - 60.0
+        found = http.patch(busy, headers=PIECE | {"upload-offset": "0"}, content=b"x")
+        expires_s = parsedate_to_datetime(found.headers["upload-expires"]).timestamp()
+        assert expires_s == pytest.approx(clock.time() + KEEP_S, abs=60.0)
+        clock.by_s = KEEP_S + 60.0
+        until(lambda: http.head(left, headers=SPEAKS).status_code == 404)
+        until(lambda: {p.name for p in folder.iterdir()} == {url.rpartition("/")[2] for url in (busy, slow)})
+        assert http.head(busy, headers=SPEAKS).headers["upload-expires"] == found.headers["upload-expires"]
+        go_on.set()
+        assert came.result().headers["upload-offset"] == "2"
+        clock.by_s = 3 * KEEP_S
+        until(lambda: not list(folder.iterdir()))
+        assert http.head(slow, headers=SPEAKS).status_code == 404
 
 
 def test_what_came_before_a_connection_broke_is_kept(http: httpx.Client) -> None:

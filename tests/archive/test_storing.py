@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from earwitness.archive import storing
+from earwitness.archive import storing, tail
 from earwitness.archive.database import Database
 from earwitness.archive.recordings import Recordings
 from earwitness.archive.schema.heard import RevisionRow, SegmentRow, TakeRow
@@ -196,7 +196,7 @@ def test_what_ends_before_its_end_is_told_as_part(
             assert connection is not None
             assert storing.left_open(connection, "elsewhere") == []
             assert storing.left_open(connection, "here") == [(session.id, "abc")]
-        writer.write(partial(storing.abandon, session.id))
+        writer.write(partial(tail.left, session.id, "crash"))
     card = recordings.one(session.id)
     assert (card.state, card.duration_s) == ("part", 1.5)
     assert not recordings.transcript(session.id).complete

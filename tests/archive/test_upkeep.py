@@ -27,12 +27,6 @@ NOW = time.time()
 
 
 @pytest.fixture
-def archive(place: Path | str, tmp_path: Path) -> Iterator[Archive]:
-    with closing(Archive(place, tmp_path / "archive")) as found:
-        yield found
-
-
-@pytest.fixture
 def file(tmp_path: Path) -> Iterator[Archive]:
     """An archive in a file."""
     with closing(Archive(tmp_path / "archive.db", tmp_path / "archive")) as found:
@@ -199,6 +193,27 @@ def test_a_damaged_database_is_told(file: Archive, tmp_path: Path) -> None:
         except StorageFailed as error:
             found = (error.message,)
         assert found
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_all_of_postgresql_is_read_and_its_indexes_are_looked_at(archive: Archive) -> None:
+    kept(archive)
+    with archive.database.writing() as connection:
+        connection.execute(text("CREATE EXTENSION amcheck"))
+    assert upkeep.check(archive).sound
+    with archive.database.writing() as connection:
+        connection.execute(text("DROP TABLE marks"))
+        connection.execute(text("CREATE VIEW marks AS SELECT 1 / (random() * 0)::int AS broken"))
+    assert upkeep.check(archive).damage == ("the table marks is damaged: division by zero",)
+
+
+def test_what_the_archive_takes_is_added_up(archive: Archive) -> None:
+    before = upkeep.sizes(archive)
+    assert set(before) == {"database", "free"}
+    kept(archive, sound=100)
+    kept(archive, sound=50)
+    found = upkeep.sizes(archive)
+    assert (found["audio"], found["database"] > 0, found["free"] > 0) == (150.0, True, True)
 
 
 # ── copies ──

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from earwitness import config
 from earwitness.archive.whole import Archive
 from earwitness.cli import app
-from earwitness.errors import BadInput, Forbidden, NotFound
+from earwitness.errors import BadInput, Conflict, Forbidden, NotFound
 
 PASSWORD, OTHER = "tall ships over quiet water", "nine green kettles whistle"
 
@@ -55,6 +55,22 @@ def test_users_come_and_go() -> None:
     assert json.loads(run("users", "list", "--json").stdout) == []
 
 
+def test_whom_somebody_else_vouches_for_needs_no_password() -> None:
+    run("users", "add", "Anna", "admin", said=f"{PASSWORD}\n")
+    made = run("users", "add", "Bob", "operator", "--subject", "https://id.example 24400320")
+    assert made.exit_code == 0, made.output
+    assert not right("Bob", PASSWORD)
+    assert "proxy anna" in run("users", "link", "Anna", "proxy anna").stdout
+    found = json.loads(run("users", "list", "--json").stdout)
+    assert [user["subject"] for user in found] == ["proxy anna", "https://id.example 24400320"]
+    assert isinstance(run("users", "link", "Bob", "proxy anna").exception, Conflict)
+    assert isinstance(run("users", "link", "Bob", "bob@example.com").exception, BadInput)
+    assert isinstance(run("users", "add", "Carl", "--subject", "x").exception, BadInput)
+    assert run("users", "unlink", "Anna").exit_code == 0
+    assert json.loads(run("users", "list", "--json").stdout)[0]["subject"] is None
+    assert isinstance(run("users", "unlink", "Carl").exception, NotFound)
+
+
 @pytest.mark.parametrize("said", ["", "\n", "short\n", "password1234\n", "x" * 4000])
 def test_a_password_that_will_not_do_makes_nobody(said: str) -> None:
     assert isinstance(run("users", "add", "Anna", "admin", said=said).exception, BadInput)
@@ -80,7 +96,7 @@ def test_a_key_is_shown_once() -> None:
     whole = run("keys", "add", "Anna", "backup", "--scope", "archive:read", "--days", "90").stdout.strip()
     assert whole.startswith("ew_")
     listed = run("keys", "list", "--json").stdout
-    assert whole.rpartition("_")[2] not in listed
+    assert whole.split("_", 2)[2] not in listed
     (key,) = json.loads(listed)
     assert (key["name"], key["scopes"]) == ("backup", ["archive:read"])
     assert "backup" in run("keys", "list").stdout

@@ -45,7 +45,8 @@ def test_a_converted_model_transcribes(home: Path, model: str) -> None:
 def test_the_list_shows_what_is_there_and_what_runs_it(home: Path) -> None:
     shown = earwitness(home, "models", "list").stdout
     assert "whisper-micro/ctranslate2-int8" in shown
-    assert "whisper-micro/ggml-q5_0: whispercpp: the only one here" in shown
+    block = shown.partition("\nwhisper-micro/ggml-q5_0: ")[2].partition("\n\n")[0]
+    assert "\n  whispercpp: the only one here" in block
 
 
 def test_the_known_whispers_are_listed_with_what_is_here(home: Path) -> None:
@@ -143,7 +144,8 @@ def test_a_remote_model_is_listed_and_removed_like_the_others(home: Path) -> Non
     assert json.loads(Path(earwitness(home, "models", "path", "office").stdout.strip()).read_text()) == {
         "url": "http://127.0.0.1:1/v1", "model": "whisper-1", "key_env": "OFFICE_KEY",
     }  # fmt: skip
-    assert "office/remote: remote: the only one here" in earwitness(home, "models", "list").stdout
+    shown = earwitness(home, "models", "list").stdout
+    assert "\n  remote: the only one here" in shown.partition("\noffice/remote: ")[2].partition("\n\n")[0]
     assert "--replace" in earwitness(home, *words, fails=3).stderr
     assert (
         "OFFICE_KEY"

@@ -1,6 +1,7 @@
 """The documentation says what the code does: its tables are compared, its links followed, its code blocks run."""
 
 import difflib
+import json
 import os
 import re
 import subprocess
@@ -65,8 +66,12 @@ def test_every_setting_is_documented_with_its_default() -> None:
             assert default in {"none", "the user's data folder"}
         elif isinstance(field.default, bool):
             assert default == str(field.default).lower()
+        elif isinstance(field.default, float):
+            assert default == f"{field.default:g}", name
         else:
-            assert default == f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
+            assert default == (json.dumps(field.default) if isinstance(field.default, tuple) else str(field.default)), (
+                name
+            )
 
 
 def leaves(kind: type[EarwitnessError]) -> Iterator[type[EarwitnessError]]:

@@ -183,6 +183,18 @@ def test_threads_get_what_a_single_caller_gets(engine: Engine, speech: list[Samp
             assert list(threads.map(lambda c: list(engine.transcribe([c])), _clips(speech))) == expected
 
 
+def test_who_calls_first_need_not_be_the_thread_that_loaded(
+    subject: Subject, engine: Engine, speech: list[Samples]
+) -> None:
+    clip, fresh = _clips(speech)[0], _load(subject)
+    try:
+        with ThreadPoolExecutor(1) as other:
+            found = other.submit(fresh.transcribe, [clip]).result()
+        assert list(found) == list(engine.transcribe([clip]))
+    finally:
+        fresh.close()
+
+
 # ── what is asked ──
 WISHES = {
     "language": Ask(language="xx"),

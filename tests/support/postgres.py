@@ -1,6 +1,7 @@
 """A PostgreSQL server of the tests' own, from the system's packages: in a folder, on a socket, gone afterwards."""
 
 import contextlib
+import itertools
 import os
 import pwd
 import shutil
@@ -9,7 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqlalchemy import create_engine, text
+
 USER = "earwitness"
+NUMBERS = itertools.count(1)
 PLACES = ("/usr/lib/postgresql", "/usr/local/pgsql", "/opt/homebrew/opt")
 
 
@@ -61,3 +65,18 @@ def running(bin_: Path) -> Iterator[str]:
     finally:
         run(str(bin_ / "pg_ctl"), "-D", data, "-w", "-m", "immediate", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def empty(address: str) -> Iterator[str]:
+    """The address of a fresh database of that server, gone afterwards."""
+    name = f"test{next(NUMBERS)}"
+    engine = create_engine(address.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield address.replace("/postgres?", f"/{name}?")
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()

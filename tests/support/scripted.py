@@ -1,6 +1,7 @@
 """A server on loopback that answers as it is told, well or badly, and remembers what it was asked."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -61,8 +62,8 @@ class Script:
 
 
 @contextmanager
-def running(script: Script) -> Iterator[str]:
-    """The address of a server that plays the script."""
+def running(script: Script, secured: ssl.SSLContext | None = None) -> Iterator[str]:
+    """The address of a server that plays the script, over https where a certificate is given."""
 
     class Door(_Door):
         its = script
@@ -70,9 +71,11 @@ def running(script: Script) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
     server.daemon_threads = True
+    if secured is not None:
+        server.socket = secured.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
-    script.address = f"http://127.0.0.1:{server.server_port}"
+    script.address = f"{'http' if secured is None else 'https'}://127.0.0.1:{server.server_port}"
     try:
         yield script.address
     finally:

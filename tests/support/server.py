@@ -1,6 +1,5 @@
 """A real server on a loopback port, for tests that speak to it as clients do."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from contextvars import copy_context
 
 from earwitness.api.app import create
 from earwitness.api.house import House
-from earwitness.cli.serve import serving
+from earwitness.cli.serve import bound, serving
 from earwitness.config import Settings
 from earwitness.kit import Kit
 
@@ -24,9 +23,7 @@ def running(settings: Settings, kit: Kit | None = None, port: int = 0) -> Iterat
 @contextmanager
 def housed(settings: Settings, kit: Kit | None = None, port: int = 0) -> Iterator[tuple[str, House]]:
     """Likewise, and what is behind its doors."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener = bound("127.0.0.1", port, "the port")
     app = create(settings, kit)
     server = serving(app)
     thread = threading.Thread(target=copy_context().run, args=(server.run, [listener]), daemon=True)

@@ -3,12 +3,20 @@
 import asyncio
 import ipaddress
 import socket
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from earwitness import addresses
-from earwitness.errors import BadInput, Cancelled, Unreachable, UnsafeSource
+from earwitness.errors import BadInput, Cancelled, TooLarge, Unreachable, UnsafeSource
 from support.scripted import Reply, Script, running
 
 INSIDE = ("127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.1", "::1", "fd12::1", "::ffff:10.0.0.1", "64:ff9b::a00:1")
@@ -115,6 +123,69 @@ def test_who_is_slow_or_breaks_off_is_unreachable_and_fetching_can_be_stopped() 
             fetched("/cut")
         with pytest.raises(Cancelled):
             fetched("/long", stop=True)
+
+
+def test_the_next_address_is_tried_where_one_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script({"/x": [Reply(418, b"here")]})
+    with running(script) as address:
+        asked = _resolving(monkeypatch, ["127.0.0.9", "127.0.0.1"])  # as localhost means ::1 first
+        url = address.replace("127.0.0.1", "a.example") + "/x"
+        assert asyncio.run(exchanged(url)) == (418, b"here")
+        assert (len(script.asked), asked) == (1, ["a.example"])
+        _resolving(monkeypatch, ["127.0.0.9", "127.0.0.8"])
+        with pytest.raises(Unreachable):
+            asyncio.run(exchanged(url))
+
+
+async def exchanged(url: str, within_s: float = 20.0, most_bytes: int = 1000) -> tuple[int, bytes]:
+    how: dict[str, Any] = {"private": True, "most_bytes": most_bytes, "within_s": within_s}
+    return await addresses.exchange("GET", url, b"", {}, **how)
+
+
+def test_an_answer_is_read_as_it_is_and_no_longer_than_it_may_be() -> None:
+    replies = {
+        "/led": [Reply(302, headers={"location": "/slow"})], "/long": [Reply(endless=True)],
+        "/slow": [Reply(delay_s=2.0)], "/cut": [Reply(body=b"x" * 900, cut=10)],
+    }  # fmt: skip
+    with running(Script(replies)) as address:
+        assert asyncio.run(exchanged(f"{address}/led")) == (302, b"")
+        with pytest.raises(TooLarge):
+            asyncio.run(exchanged(f"{address}/long"))
+        for path in ("/slow", "/cut"):
+            with pytest.raises(Unreachable):
+                asyncio.run(exchanged(address + path, within_s=1.0))
+
+
+def _certificate(folder: Path) -> ssl.SSLContext:
+    """A server's, whose authority nobody knows; it lies in `authority.pem`."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ours")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = made.add_extension(here, critical=False).add_extension(x509.BasicConstraints(True, None), critical=True)
+    (folder / "authority.pem").write_bytes(made.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(secret)
+    found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    found.load_cert_chain(folder / "authority.pem", folder / "key.pem")
+    return found
+
+
+def test_an_authority_of_ones_own_is_believed_where_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(Script({"/x": [Reply(body=b"here")]}), _certificate(tmp_path)) as address:
+        try:
+            addresses._trust.cache_clear()
+            with pytest.raises(Unreachable):
+                asyncio.run(exchanged(f"{address}/x"))
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+            addresses._trust.cache_clear()
+            assert asyncio.run(exchanged(f"{address}/x")) == (200, b"here")
+            with pytest.raises(Unreachable):
+                asyncio.run(exchanged(f"{address.replace('127.0.0.1', 'localhost')}/x"))  # it has another name
+        finally:
+            addresses._trust.cache_clear()
 
 
 def test_the_way_of_an_address_in_logs_holds_no_secrets() -> None:

@@ -1,6 +1,5 @@
 """The archive's file: opened by several, killed in the middle, damaged, too new, too full, not to be written."""
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -22,6 +21,7 @@ from earwitness.archive.schema import HEAD, Tables
 from earwitness.archive.schema.people import PersonRow
 from earwitness.archive.search.index import COMPARED
 from earwitness.errors import Busy, StorageFailed
+from support import disks
 from support.colours import heard
 
 ENROL = """
@@ -37,9 +37,14 @@ for i in range(int(sys.argv[2])):
 TESTS = str(Path(__file__).parents[1])
 
 
+def enrolment(file: Path, count: int) -> list[str]:
+    """What enrols so many, as a command."""
+    return [sys.executable, "-c", ENROL, str(file), str(count), TESTS]
+
+
 def enrolling(file: Path, count: int, *, largest_file: int | None = None) -> subprocess.Popen[str]:
     """A process that enrols so many and prints each id once it is kept."""
-    command = [sys.executable, "-c", ENROL, str(file), str(count), TESTS]
+    command = enrolment(file, count)
     if largest_file is not None:
         command = ["bash", "-c", f'ulimit -f {largest_file // 1024}; exec "$@"', "-", *command]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -108,6 +113,22 @@ def test_many_that_open_it_at_once_make_it_once(tmp_path: Path) -> None:
     assert len(set(ids)) == 12
     people.close()
     assert sound(tmp_path / "archive.db")
+
+
+def test_one_that_is_opened_again_beside_it_costs_it_nothing(file: Path) -> None:
+    """Closing any descriptor of a file ends all locks of the process on it (POSIX): others then take its log away."""
+    kept = People(file)
+    kept.enrol("Bert", [heard(2)])
+    with closing(People(file)) as beside:
+        assert len(beside.all()) == 2
+    out, err = enrolling(file, 1).communicate(timeout=60)
+    assert out, err
+    assert out.strip() in {p.id for p in kept.all()}
+    mine = kept.enrol("Cecil", [heard(3)]).id
+    with closing(sqlite3.connect(file)) as other:
+        assert (mine,) in other.execute("SELECT id FROM people").fetchall()
+    kept.close()
+    assert sound(file)
 
 
 def test_threads_may_make_many_at_once(tmp_path: Path) -> None:
@@ -198,15 +219,11 @@ def test_a_place_that_can_not_be_written_is_told(tmp_path: Path) -> None:
         People(tmp_path / "archive.db").enrol("Anna", [heard(1)])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for root")
 def test_a_read_only_folder_is_told(file: Path) -> None:
-    file.chmod(0o400)
-    file.parent.chmod(0o500)
-    try:
-        with pytest.raises(StorageFailed, match="can't be opened for writing"):
-            People(file).all()
-    finally:
-        file.parent.chmod(0o700)
+    command = [*disks.only_read(file.parent), *enrolment(file, 1)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "can't be opened for writing: Read-only file system" in done.stderr
 
 
 def test_a_full_disk_is_told_and_what_was_kept_stays(file: Path) -> None:

@@ -64,6 +64,10 @@ def test_what_can_not_be_aligned_is_refused(kit: Kit) -> None:
         assert failure.value.param == "text"
     with pytest.raises(Unsupported, match="no aligner here knows the language 'de'"):
         given.fit(sample(), "Guten Tag", kit, replace(ENGLISH, ask=Ask(language="de")))
+    with pytest.raises(Unsupported, match="the aligner pocketsphinx does not know the language 'de'"):
+        given.fit(sample(), "Guten Tag", kit, replace(ENGLISH, ask=Ask(language="de"), aligner="pocketsphinx"))
+    with pytest.raises(BadInput, match="no aligner 'nope' here, only: auto, pocketsphinx"):
+        given.fit(sample(), TEXT, kit, replace(ENGLISH, aligner="nope"))
 
 
 def test_silence_has_no_words(kit: Kit) -> None:

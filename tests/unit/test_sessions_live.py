@@ -11,8 +11,9 @@ import pytest
 
 from earwitness.api.live.journals import UNFINISHED_S, sweep
 from earwitness.api.live.line import Line
+from earwitness.api.live.sessions import MOST_STRAIN, WORST_LAG_S
 from earwitness.errors import Busy, Cancelled, EngineFailed, NotFound
-from earwitness.events import Ended, Event, Noted, Numbered, Settled
+from earwitness.events import Ended, Event, Noted, Numbered, Settled, SpeechStarted
 from earwitness.live import desk, journal
 from earwitness.live.journal import Journal
 from earwitness.stages.recipe import Recipe
@@ -211,6 +212,55 @@ def test_a_session_that_the_server_ends_says_why_and_is_counted_once(
         looking.cancel()
         with suppress(asyncio.CancelledError):
             await looking
+
+    run(test)
+
+
+def test_a_client_that_is_made_to_wait_is_not_idle(
+    opening: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("earwitness.api.live.sessions.LOOK_EACH_S", 0.02)
+
+    async def test() -> None:
+        room = Room(tmp_path, live_idle_s=0.1)
+        looking = asyncio.create_task(room.sessions.look())
+        async with room.sessions.line(Recipe(), {"type": "hello"}) as line:
+            (double,) = opening.doubles
+            double.full = True
+            sending = asyncio.create_task(line.hear(wanted(1)))
+            await asyncio.sleep(0.5)
+            assert not line.hosted.ending
+            double.full = False
+            line.hosted.wake()
+            await sending
+            assert [type(e.event) async for e in line.events()] == [SpeechStarted, Noted, Ended]
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
+
+    run(test)
+
+
+def test_nobody_is_taken_in_where_text_is_late_or_the_model_has_no_time(opening: Desk, tmp_path: Path) -> None:
+    async def test() -> None:
+        room = Room(tmp_path)
+        async with room.sessions.line(Recipe()), room.sessions.line(Recipe()):
+            one, other = opening.doubles
+            room.sessions.admit()
+            other.lag_s = WORST_LAG_S + 0.1
+            with pytest.raises(Busy, match=r"2\.1 s late") as caught:
+                room.sessions.admit()
+            assert caught.value.retry_after_s > 0
+            other.lag_s = 0.0
+            one.strain = other.strain = MOST_STRAIN * 2 / 3 - 0.01
+            room.sessions.admit()
+            one.strain = other.strain = MOST_STRAIN * 2 / 3 + 0.01
+            with pytest.raises(Busy, match="2 live sessions are as many"):
+                room.sessions.admit()
+            with pytest.raises(Busy):
+                await hold(room)
+            assert opening.opened == 2
+        await room.sessions.drain()
 
     run(test)
 

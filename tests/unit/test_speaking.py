@@ -128,7 +128,13 @@ def test_voices_that_can_not_be_heard_in_time_stay_without_a_name(pool: ThreadPo
     assert speaking.waiting == MOST_WAITING
     held.result()
     pool.submit(lambda: None).result()
-    assert len(speaking.collect()) == MOST_WAITING
+    told = speaking.collect()
+    assert [e.notice.code for e in told if isinstance(e, Noted)] == ["voices_left_out"]
+    assert sum(isinstance(e, Revised) for e in told) == MOST_WAITING
+    for n in range(50, 50 + 2 * MOST_WAITING):
+        speaking.hear(n, said(0.5), [final(n, n)])
+    pool.submit(lambda: None).result()
+    assert not any(isinstance(e, Noted) for e in speaking.collect()), "it is told once"
 
 
 def test_people_are_named_once_there_is_enough_of_their_voice_and_forgotten_ones_are_not() -> None:

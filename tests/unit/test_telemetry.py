@@ -41,6 +41,16 @@ def test_gauges_are_read_at_each_scrape() -> None:
     assert _values(metrics)["earwitness_waiting", _labels()] == 4
 
 
+def test_the_lag_of_each_live_session_is_read_at_each_scrape() -> None:
+    metrics, lags = Metrics(), {"0123456789abcdef": 1.5, "fedcba9876543210": 0.0}
+    metrics.watch_lags(lambda: lags)
+    found = _values(metrics)
+    assert found["earwitness_live_lag_seconds", _labels("01234567")] == 1.5, "of an id only its beginning is told"
+    assert found["earwitness_live_lag_seconds", _labels("fedcba98")] == 0
+    lags.clear()
+    assert not any(name == "earwitness_live_lag_seconds" for name, _ in _values(metrics))
+
+
 def test_two_apps_in_one_process_do_not_share_metrics() -> None:
     one, other = Metrics(), Metrics()
     one.words.labels("m").inc(5)

@@ -1,8 +1,8 @@
-"""Who may come in, and as whom: the installation's key, a user's key, a cookie, or being on this machine.
+"""Who may come in, and as whom: the house's key, a user's key, a proxy's word, a cookie, or being on this machine.
 
-As long as there is no user and no key, a server on loopback lets in whoever is on its machine. Once there is a user,
-all routes but those that stand open need a login or a key, for as long as the process runs. Where it can't be read
-whether there are users, nobody comes in but with the installation's key.
+As long as there is no user, no key and nobody who vouches for users, a server on loopback lets in whoever is on its
+machine. Once there is a user, all routes but those that stand open need a login or a key, for as long as the process
+runs. Where it can't be read whether there are users, nobody comes in but with the installation's key.
 """
 
 import asyncio
@@ -14,14 +14,16 @@ from typing import TypeVar
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
-from starlette.requests import cookie_parser
 from starlette.types import Scope
 
-from earwitness.api import origins
-from earwitness.api.caller import Caller, stranger, the_house, with_key, with_login
-from earwitness.api.needs import NOT_UPLOADS, SEARCHES, opens, row_of, table
+from earwitness.api import cookies, origins
+from earwitness.api.caller import Caller, stranger, the_house, through_proxy, with_key, with_login
+from earwitness.api.needs import NOT_UPLOADS, SEARCHES, TRANSCRIBING, opens, row_of, table
 from earwitness.api.passes import Passes
+from earwitness.api.proxies import Proxies
 from earwitness.api.rates import Rates
+from earwitness.archive.account import By, User
+from earwitness.archive.vouched import Admission, Vouched
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings
 from earwitness.errors import Forbidden, TooMany, Unauthorized
@@ -32,18 +34,16 @@ SCHEMES = {"bearer", "token"}
 KEY_PREFIXES = ("earwitness-key.", "openai-insecure-api-key.")
 """Browsers can send a socket's key only as a subprotocol."""
 
-COOKIE, COOKIE_HTTPS = "earwitness", "__Host-earwitness"
-"""The second is taken by browsers from the very host alone, and over https alone."""
-
 LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
 
 
 class Access:
     """The door of the house."""
 
-    def __init__(self, settings: Settings, archive: Archive, passes: Passes) -> None:
+    def __init__(self, settings: Settings, archive: Archive, passes: Passes, proxies: Proxies) -> None:
         self.rates, self.setup_code = Rates(), "-".join(_letters(4) for _ in range(4))
-        self._settings, self._accounts, self._passes = settings, archive.accounts, passes
+        self._settings, self._accounts, self._passes, self._proxies = settings, archive.accounts, passes, proxies
+        self._admission = Admission(settings.new_users, settings.group_roles)
         self._closed = False
         """Whether there was a user: it stays so."""
         self._lookups = ThreadPoolExecutor(4, "lookups")
@@ -52,7 +52,9 @@ class Access:
     @property
     def alone(self) -> bool:
         """Whether the machine is all that this server serves, by its settings."""
-        return self._settings.api_key is None and self._settings.host in {"localhost", "127.0.0.1", "::1"}
+        told = self._settings
+        asked = told.api_key is not None or told.oidc_issuer is not None or bool(told.login_proxies)
+        return not asked and told.host in {"localhost", "127.0.0.1", "::1"}
 
     async def anybody(self) -> bool:
         """Whether there is any user. Raises what reading raises."""
@@ -101,8 +103,12 @@ class Access:
             await self._check_amount(caller, row, need)
         return caller
 
+    async def vouched(self, who: Vouched, by: By) -> User:
+        """The user somebody vouches for. Raises what `Vouching.admitted` raises."""
+        return await self.look(lambda: self._accounts.vouched.admitted(who, self._admission, by))
+
     async def known(self, scope: Scope, headers: Headers, method: str) -> Caller:
-        """Who calls, whatever they want. Raises Unauthorized, StorageFailed."""
+        """Who calls, whatever they want. Raises Unauthorized, Forbidden, Conflict, StorageFailed."""
         settings, address = self._settings, origins.address_of(scope)
         given = given_key(headers, _socket_key(scope) if method == "SOCKET" else "")
         if self.is_house(given):
@@ -117,7 +123,11 @@ class Access:
             key = await self.look(lambda: self._accounts.keys.of(given))
             if key is not None:
                 return with_key(*key, address)
-        elif token := token_of(scope, headers):
+        elif (who := self._proxies.vouched(scope, headers)) is not None:
+            if method not in origins.SAFE or "origin" in headers:  # a page could let this machine's proxy seem to speak
+                origins.check_page(headers, settings.cors)
+            return through_proxy(await self.vouched(who, By("stranger", address)), address)
+        elif token := cookies.held(scope, headers):
             login = await self.look(lambda: self._accounts.logins.of(token))
             if login is not None:
                 if method not in origins.SAFE:
@@ -134,7 +144,7 @@ class Access:
         """Raise TooMany for who had enough."""
         if row in SEARCHES:
             self.rates.count("search", caller.id)
-        if need != "transcribe" or not row.startswith(("POST ", "SOCKET ")):
+        if row not in TRANSCRIBING and (need != "transcribe" or not row.startswith(("POST ", "SOCKET "))):
             return
         if row not in NOT_UPLOADS:
             self.rates.count("upload", caller.id)
@@ -178,21 +188,6 @@ def given_key(headers: Mapping[str, str], further: str = "") -> str:
 def key_of(scope: Scope) -> str:
     """The key that a socket came with; empty for none."""
     return given_key(Headers(scope=scope), _socket_key(scope))
-
-
-def cookie_name(scope: Scope) -> str:
-    """What the cookie is called over this connection."""
-    return COOKIE_HTTPS if secure(scope) else COOKIE
-
-
-def secure(scope: Scope) -> bool:
-    """Whether the browser speaks https to us, or to the proxy before us."""
-    return scope.get("scheme") in {"https", "wss"}
-
-
-def token_of(scope: Scope, headers: Mapping[str, str]) -> str:
-    """What the cookie holds; empty for none."""
-    return cookie_parser(headers.get("cookie", "")).get(cookie_name(scope), "")
 
 
 def _same(given: str, key: str) -> bool:

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from earwitness.api import house, origins
-from earwitness.api.access import cookie_name, given_key, secure, token_of
+from earwitness.api import cookies, house, origins
+from earwitness.api.access import given_key
 from earwitness.api.bridge import in_thread
 from earwitness.api.caller import Caller, caller_of
 from earwitness.api.rates import network
 from earwitness.api.schemas import PlainError
-from earwitness.archive.account import By, Key, User, folded, scopes_of
+from earwitness.archive.account import By, Key, User, Way, folded, scopes_of
 from earwitness.archive.logins import LONGEST_S
-from earwitness.errors import BadInput, Forbidden, Unauthorized
+from earwitness.errors import BadInput, EarwitnessError, Forbidden, Unauthorized
 
 router = APIRouter(tags=["Accounts"])
 
@@ -61,7 +61,7 @@ class SetupCard(BaseModel):
 
 
 class UserCard(BaseModel):
-    """A user."""
+    """A user; `subject` is who vouches for them, and as whom."""
 
     id: str
     name: str
@@ -69,6 +69,7 @@ class UserCard(BaseModel):
     enabled: bool
     made: float
     seen: float | None
+    subject: str | None
 
 
 class Me(BaseModel):
@@ -86,6 +87,7 @@ class LoginCard(BaseModel):
     user: str
     agent: str
     address: str
+    way: str
     made: float
     seen: float
     ends: float
@@ -158,6 +160,12 @@ class Done(BaseModel):
     ok: bool = True
 
 
+class LoggedOut(Done):
+    """That, and where a browser goes to log out at the provider too, if one came in by it."""
+
+    url: str | None = None
+
+
 @router.get("/api/setup", summary="Is there anybody yet", responses=ERRORS)
 async def ask_setup(request: Request) -> SetupCard:
     """Whether the first account has to be made."""
@@ -168,37 +176,37 @@ async def ask_setup(request: Request) -> SetupCard:
 @router.post("/api/setup", status_code=201, summary="Make the first administrator, and log in", responses=ERRORS)
 async def set_up(request: Request, response: Response, told: Setup) -> Me:
     """With the code from the log, with the installation's key, or from the machine itself."""
-    home, by = house.of(request), _by(request)
+    home, by = house.of(request), stranger_of(request)
     home.access.rates.count("setup", network(by.address))
     if not _trusted(request) and not home.access.is_code(told.code):
         raise Unauthorized("the setup code is missing or wrong", remedy="It stands in the log of the server.")
     user = await home.access.slowly(partial(home.archive.accounts.begin, told.name, told.password, by))
     await home.access.anybody()
-    return await _logged_in(request, response, user, by)
+    return await logged_in(request, response, user, by)
 
 
 @router.post("/api/login", summary="Log in", responses=ERRORS)
 async def log_in(request: Request, response: Response, told: Credentials) -> Me:
     """The answer sets a cookie, always a new one."""
-    home, by = house.of(request), _by(request)
+    home, by = house.of(request), stranger_of(request)
     home.access.rates.count("login", f"name {folded(told.name)}", f"from {network(by.address)}")
     user = await home.access.slowly(partial(home.archive.accounts.known, told.name, told.password))
     if user is None:
         await in_thread(partial(home.archive.accounts.refused, told.name, by))
         raise Unauthorized("the name or the password is wrong", remedy="Try again, or ask an administrator for help.")
-    return await _logged_in(request, response, user, by)
+    return await logged_in(request, response, user, by)
 
 
 @router.post("/api/logout", summary="Log out", responses=ERRORS)
-async def log_out(request: Request, response: Response) -> Done:
+async def log_out(request: Request, response: Response) -> LoggedOut:
     """The login ends at once, and the cookie with it."""
     who = caller_of(request.scope)
     if who.login is None:
-        raise BadInput("this request came without a login", remedy="Keys are removed by DELETE /api/keys/ID.")
-    accounts = house.of(request).archive.accounts
-    await in_thread(partial(accounts.logins.end, who.login, who.by))
-    response.delete_cookie(cookie_name(request.scope), secure=secure(request.scope), httponly=True, samesite="lax")
-    return Done()
+        told = "Keys are removed by DELETE /api/keys/ID; whom a proxy vouches for logs out there."
+        raise BadInput("this request came without a login", remedy=told)
+    way = await in_thread(partial(house.of(request).archive.accounts.logins.end, who.login, who.by))
+    cookies.drop(response, request.scope)
+    return LoggedOut(url=await _goodbye(request) if way == "oidc" else None)
 
 
 @router.get("/api/me", summary="Who am I", responses=ERRORS)
@@ -229,8 +237,8 @@ async def logins(request: Request, all: bool = False) -> LoginCards:  # noqa: A0
     return LoginCards(
         logins=[
             LoginCard(
-                id=x.id, user=x.user_id, agent=x.agent, address=x.address, made=x.made_s, seen=x.seen_s, ends=x.ends_s,
-                current=x.id == who.login,
+                id=x.id, user=x.user_id, agent=x.agent, address=x.address, way=x.way, made=x.made_s, seen=x.seen_s,
+                ends=x.ends_s, current=x.id == who.login,
             )
             for x in found
         ]
@@ -290,8 +298,9 @@ async def grants(request: Request, all: bool = False) -> GrantCards:  # noqa: A0
 def card(user: User) -> UserCard:
     """A user as others see them."""
     return UserCard(
-        id=user.id, name=user.name, role=user.role, enabled=user.enabled, made=user.made_s, seen=user.seen_s
-    )
+        id=user.id, name=user.name, role=user.role, enabled=user.enabled, made=user.made_s, seen=user.seen_s,
+        subject=user.subject,
+    )  # fmt: skip
 
 
 def _key_card(key: Key) -> KeyCard:
@@ -302,17 +311,32 @@ def _key_card(key: Key) -> KeyCard:
     )  # fmt: skip
 
 
-async def _logged_in(request: Request, response: Response, user: User, by: By) -> Me:
+async def logged_in(request: Request, response: Response, user: User, by: By, way: Way = "password") -> Me:
     """A new login with its cookie; the one that the browser had ends."""
     home, scope = house.of(request), request.scope
     logins = home.archive.accounts.logins
-    old = await home.access.look(partial(logins.of, token_of(scope, request.headers)))
+    old = await home.access.look(partial(logins.of, cookies.held(scope, request.headers)))
     if old is not None:
         await in_thread(partial(logins.end, old[1].id, by))
-    token = await in_thread(partial(logins.begin, user, by, request.headers.get("user-agent", "")))
-    name, age_s = cookie_name(scope), int(LONGEST_S)
-    response.set_cookie(name, token, age_s, path="/", secure=secure(scope), httponly=True, samesite="lax")
+    token = await in_thread(partial(logins.begin, user, by, request.headers.get("user-agent", ""), way))
+    cookies.give(response, scope, token, LONGEST_S)
     return Me(user=card(user), way="login", scopes=sorted(scopes_of(user.role)))
+
+
+def stranger_of(request: Request) -> By:
+    """Whoever calls what is open to all."""
+    return By("stranger", origins.address_of(request.scope))
+
+
+async def _goodbye(request: Request) -> str | None:
+    """Where to log out at the provider; None where it can't be asked, for one is logged out here all the same."""
+    home = house.of(request)
+    back = home.settings.public_url or str(request.base_url).rstrip("/")
+    try:
+        return None if home.issuer is None else await home.issuer.goodbye(back)
+    except EarwitnessError as error:
+        home.log.warning("logged out here alone", code=error.code, why=error.message)
+        return None
 
 
 def _trusted(request: Request) -> bool:
@@ -321,10 +345,6 @@ def _trusted(request: Request) -> bool:
     if home.settings.api_key is not None:
         return home.access.is_house(given_key(request.headers))
     return origins.from_here(request.scope, request.headers)
-
-
-def _by(request: Request) -> By:
-    return By("stranger", origins.address_of(request.scope))
 
 
 def _user(who: Caller) -> User:

@@ -10,6 +10,8 @@ from earwitness.api import house
 from earwitness.api.accounts import ERRORS, Asked, Done, GrantCard, Text, UserCard, card
 from earwitness.api.bridge import in_thread
 from earwitness.api.caller import caller_of
+from earwitness.archive.vouched import subject_from
+from earwitness.errors import BadInput
 
 router = APIRouter(tags=["Accounts"])
 
@@ -17,19 +19,21 @@ RoleName = Literal["admin", "operator", "viewer"]
 
 
 class NewUser(Asked):
-    """A user to be made."""
+    """A user to be made, who comes in by a password, or because somebody else vouches for the `subject`, or both."""
 
     name: Text
     role: RoleName = "viewer"
-    password: Text
+    password: Text | None = None
+    subject: Text | None = None
 
 
 class UserChange(Asked):
-    """What is to be another; the rest stays."""
+    """What is to be another; the rest stays. An empty `subject` is none."""
 
     role: RoleName | None = None
     enabled: bool | None = None
     password: Text | None = None
+    subject: Text | None = None
 
 
 class UserCards(BaseModel):
@@ -76,7 +80,10 @@ async def users(request: Request) -> UserCards:
 async def add_user(request: Request, told: NewUser) -> UserCard:
     """A new user; they change the password themselves later."""
     home, by = house.of(request), caller_of(request.scope).by
-    add = partial(home.archive.accounts.add, told.name, told.role, told.password, by)
+    if not told.password and not told.subject:
+        raise BadInput("nobody could come in with it", remedy="Give a password or a subject.", param="password")
+    subject = subject_from(told.subject) if told.subject else None
+    add = partial(home.archive.accounts.add, told.name, told.role, told.password, by, subject)
     return card(await home.access.slowly(add))
 
 
@@ -84,6 +91,9 @@ async def add_user(request: Request, told: NewUser) -> UserCard:
 async def change_user(request: Request, ident: str, told: UserChange) -> UserCard:
     """Another role, another password, or let them in no more. All their logins end with the last two."""
     home, by = house.of(request), caller_of(request.scope).by
+    if told.subject is not None:
+        subject = subject_from(told.subject) if told.subject else None
+        await in_thread(partial(home.archive.accounts.vouched.link, ident, subject, by))
     if told.password is not None:
         await home.access.slowly(partial(home.archive.accounts.password, ident, told.password, by))
     change = partial(home.archive.accounts.change, ident, by, role=told.role, enabled=told.enabled)

@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-import time
+import errno
+import tempfile
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import fields
@@ -20,12 +21,15 @@ from earwitness.__about__ import __version__
 from earwitness.api import (
     accounts,
     administration,
+    again,
     alignment,
+    clips,
     deepgram_rest,
     events,
     hooks,
     jobs,
     native,
+    oidc,
     openai,
     poll,
     recordings,
@@ -40,8 +44,10 @@ from earwitness.api.access import Access
 from earwitness.api.bridge import Works, in_thread
 from earwitness.api.edge import Edge
 from earwitness.api.errors import answer
+from earwitness.api.figures import Figures
 from earwitness.api.history import EACH_S
 from earwitness.api.house import House
+from earwitness.api.issuer import Issuer
 from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
@@ -49,14 +55,16 @@ from earwitness.api.live.storeroom import recover
 from earwitness.api.loads import Loads
 from earwitness.api.origins import crossing
 from earwitness.api.passes import Passes
+from earwitness.api.proxies import Proxies
 from earwitness.api.setup import first
 from earwitness.api.streams import Streams, Whose
+from earwitness.api.uploads import MOST_JSON_MB
 from earwitness.archive.search.meaning import Meaning
 from earwitness.archive.sweeping import Policy, sweep
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings, ensure_folder
-from earwitness.errors import BadInput, EarwitnessError, NotFound
-from earwitness.events import Partial
+from earwitness.errors import BadInput, EarwitnessError, NotFound, StorageFailed, TooLarge
+from earwitness.events import Event, Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
 from earwitness.types import Json
@@ -70,6 +78,9 @@ SWEEP_S = 15.0
 TIDY_S = 300.0
 """How often it is looked for what leaves the archive."""
 FORGET_S = 600.0
+
+EXPIRE_S = 60.0
+"""How often it is looked for uploads whose time is over."""
 
 IDLE_S = 60.0
 """How long nobody may have wanted anything before the machine is measured."""
@@ -89,10 +100,13 @@ DOORS = (
     poll,
     speakers,
     recordings,
+    again,
+    clips,
     transcripts,
     events,
     system,
     accounts,
+    oidc,
     administration,
     jobs,
     hooks,
@@ -112,7 +126,7 @@ DOORS = (
 
 def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     """The application. It owns the kit, made here unless one is given, and closes it when the server stops."""
-    house = _house(settings, kit or Kit(settings, warm=True))
+    house = _house(settings, kit)
     app = FastAPIOffline(
         title="Earwitness",
         version=__version__,
@@ -121,7 +135,7 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
         redirect_slashes=False,
         license_info={"name": "Apache-2.0"},
     )
-    app.state.house = house
+    app.state.house, app.state.failed = house, None
     app.state.guests = whisperlive.welcomed  # its browser extension knocks at another door where it is given no port
     for door in DOORS:
         app.include_router(door.router)
@@ -134,11 +148,14 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
     return app
 
 
-def _house(settings: Settings, kit: Kit) -> House:
-    """What the doors share."""
+def _house(settings: Settings, kit: Kit | None) -> House:
+    """What the doors share. Raises BadInput and Missing for settings that won't do, before anything is begun."""
+    log = telemetry.logger(settings.log_level, settings.log_format)
+    issuer, proxies = Issuer(settings) if settings.oidc_issuer else None, Proxies(settings, log.warning)
+    kit = kit or Kit(settings, warm=True)
     metrics, passes = telemetry.Metrics(), Passes()
-    log, archive = telemetry.logger(settings.log_level, settings.log_format), Archive(settings.archive, settings.kept)
-    access = Access(settings, archive, passes)
+    archive = Archive(settings.archive, settings.kept, written=metrics.writes.inc)
+    access = Access(settings, archive, passes, proxies)
     hello: dict[str, Json] = {"version": __version__, "boot": uuid.uuid4().hex}
     streams = Streams(archive.events, log, hello, count=lambda topic, n: metrics.events.labels(topic).inc(n))
     sessions = Sessions(
@@ -146,7 +163,7 @@ def _house(settings: Settings, kit: Kit) -> House:
         settings,
         archive=archive,
         count=metrics.session_ended,
-        drafted=lambda ident, seq, draft: _drafted(house, ident, seq, draft),
+        told=lambda ident, seq, event: _told(house, figures, ident, seq, event),
         charge=access.charge,
     )
     house = House(
@@ -161,25 +178,33 @@ def _house(settings: Settings, kit: Kit) -> House:
         meaning=Meaning(archive.database, kit.embedder, settings.semantic_mb),
         passes=passes,
         access=access,
+        issuer=issuer,
         sessions=sessions,
         streams=streams,
     )
+    figures = house.figures = Figures(house)
     house.worker = Worker(settings, kit, archive, log=log.info, count=house.count)
     house.watched = Watched(settings, archive, house.worker, log=log.info)
     house.indexer = Indexer(kit, archive, busy=lambda: house.busy, log=log.info)
-    house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info)
-    archive.bell.heard_by(metrics.writes.inc)
+    house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info, count=metrics.delivered)
     kit.pool.watch(house.changed)
-    house.metrics.watch(lambda: _gauges(house))
-    house.metrics.watch_lags(house.sessions.lags)
+    metrics.watch(figures.plain)
+    metrics.watch_labelled(figures.by_label)
     return house
 
 
 @contextlib.asynccontextmanager
 async def _open(app: FastAPI) -> AsyncIterator[None]:
-    """Wyoming's port around all else: its clients are told what was said before it closes."""
-    async with wyoming.listening(app.state.house), _lifespan(app):
-        yield
+    """Wyoming's port around all else: its clients are told what was said before it closes.
+
+    Why the server could not begin stands in `app.state.failed`.
+    """
+    try:
+        async with wyoming.listening(app.state.house), _lifespan(app):
+            yield
+    except EarwitnessError as error:
+        app.state.failed = error
+        raise
 
 
 @contextlib.asynccontextmanager
@@ -192,7 +217,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     house.sender.start()
     house.watched.start()
     house.indexer.start()
-    works = (_preload, _sweep, _remeasure, _tidy, _forget, _look)
+    works = (_preload, _sweep, _remeasure, _tidy, _expire, _forget, _look)
     tasks = [asyncio.create_task(work(house)) for work in works]
     tasks.append(asyncio.create_task(house.sessions.look()))
     tasks.append(asyncio.create_task(recover(house.sessions, house.log)))
@@ -220,13 +245,26 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _clear(house: House) -> None:
-    """Remove uploads that a killed server left behind."""
-    for left in ensure_folder(house.settings.scratch).glob("upload-*"):
-        left.unlink(missing_ok=True)
+    """Remove uploads that a killed server left behind. Raises StorageFailed where nothing may be written."""
+    scratch = ensure_folder(house.settings.scratch)
     try:
-        uploading.sweep(house, time.time() - uploading.KEEP_S)
-    except EarwitnessError as error:  # recordings are transcribed without an archive, too
-        house.log.warning("uploads not tidied", code=error.code, why=error.message, remedy=error.remedy)
+        for left in scratch.glob("upload-*"):
+            left.unlink(missing_ok=True)
+        tempfile.TemporaryFile(dir=scratch).close()
+    except OSError as error:
+        if error.errno in {errno.EROFS, errno.EACCES, errno.EPERM}:  # a full disk may be emptied, also by us
+            raise StorageFailed(f"{scratch} can't be written: {error.strerror}") from error
+
+
+async def _expire(house: House) -> None:
+    """Now and then: uploads that nobody goes on with are given up."""
+    while True:
+        try:
+            if gone := await in_thread(partial(uploading.sweep, house)):
+                house.log.info("uploads given up", uploads=gone)
+        except EarwitnessError as error:  # recordings are transcribed without an archive, too
+            house.log.warning("uploads not tidied", code=error.code, why=error.message, remedy=error.remedy)
+        await asyncio.sleep(EXPIRE_S)
 
 
 async def _preload(house: House) -> None:
@@ -291,35 +329,17 @@ async def _look(house: House) -> None:
     """Look at how it goes, again and again."""
     while True:
         house.history.note(await in_thread(house.look))
+        await in_thread(house.figures.look)
         await asyncio.sleep(EACH_S)
 
 
-def _drafted(house: House, ident: str, seq: int, draft: Partial) -> None:
-    """Tell what a live session hears just now; by a part of its id: with all of it, anybody could join."""
-    told = {f.name: getattr(draft, f.name) for f in fields(draft)}
-    whose = Whose(owner=house.sessions.owners.of(ident))
-    house.streams.draft(ident, whose, {"session": ident[:8], "revision": seq, **told})
-
-
-def _gauges(house: House) -> dict[str, tuple[str, float]]:
-    loaded, limit = house.kit.pool.loaded(), house.kit.pool.limits.size
-    return {
-        "earwitness_running": ("Recordings in work", len(house.works)),
-        "earwitness_running_jobs": ("Jobs of the queue in work", len(house.worker)),
-        "earwitness_places": ("Recordings that may be in work at once", house.settings.seats),
-        "earwitness_live_sessions": ("Live sessions", len(house.sessions)),
-        "earwitness_live_sessions_limit": ("Live sessions that may be there at once", house.settings.live_sessions),
-        "earwitness_waiting_clips": ("Clips waiting for an engine", sum(place.waiting for place in loaded)),
-        "earwitness_loaded_models": ("Models in memory", len(loaded)),
-        "earwitness_loaded_bytes": ("Memory that the loaded models take", sum(place.size for place in loaded)),
-        "earwitness_loaded_bytes_limit": ("Memory that models may take; 0 is no limit", limit or 0),
-        "earwitness_loading_models": ("Models being loaded", len(house.kit.pool.loading())),
-        "earwitness_sse_clients": ("Streams of events that are read", len(house.streams)),
-        "earwitness_event_lag_seconds": ("Age of the newest event when it was read", house.streams.lag_s),
-        "earwitness_archive_waiting_writes": ("Changes that wait to be written", house.archive.writer.waiting),
-        "earwitness_archive_bytes": ("Size of the archive's database", house.history.last.database_bytes),
-        "earwitness_ready": ("1 when the server can take work", float(house.ready)),
-    }
+def _told(house: House, figures: Figures, ident: str, seq: int, event: Event) -> None:
+    """Count what a live session tells, and tell drafts; by a part of its id: with all of it, anybody could join."""
+    figures.told(ident, event)
+    if isinstance(event, Partial):
+        said = {f.name: getattr(event, f.name) for f in fields(event)}
+        whose = Whose(owner=house.sessions.owners.of(ident))
+        house.streams.draft(ident, whose, {"session": ident[:8], "revision": seq, **said})
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
@@ -338,6 +358,9 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return answer(NotFound("there is no such route", remedy="The routes are listed under /docs."), request.url.path)
+    if error.status_code == 413:
+        told = f"the body is over {MOST_JSON_MB:g} MB"
+        return answer(TooLarge(told, remedy="Recordings go to other routes: see /docs."), request.url.path)
     wrong = BadInput(f"{error.detail} for this route", remedy="The routes are listed under /docs.")
     found = answer(wrong, request.url.path, error.status_code)
     found.headers.update(error.headers or {})

@@ -15,7 +15,7 @@ class Caller:
 
     viewer: Viewer
     scopes: frozenset[str]
-    way: Literal["house", "login", "key", "stranger"]
+    way: Literal["house", "login", "proxy", "key", "stranger"]
     address: str = ""
     user: User | None = None
     key: Key | None = None
@@ -35,7 +35,7 @@ class Caller:
     def may(self, need: str) -> bool:
         """Whether a route that needs this is theirs: a scope, `self` for one's own account, or `anybody`."""
         if need == "self":
-            return self.way == "login" or "admin" in self.scopes
+            return self.way in {"login", "proxy"} or "admin" in self.scopes
         return need == "anybody" or need in self.scopes
 
 
@@ -52,6 +52,11 @@ def stranger(address: str = "") -> Caller:
 def with_login(user: User, login: str, address: str) -> Caller:
     """Whoever came with a cookie."""
     return Caller(user.viewer, scopes_of(user.role), "login", address, user, None, login)
+
+
+def through_proxy(user: User, address: str) -> Caller:
+    """Whoever a proxy vouches for."""
+    return Caller(user.viewer, scopes_of(user.role), "proxy", address, user)
 
 
 def with_key(user: User, key: Key, address: str) -> Caller:

@@ -6,11 +6,13 @@ without query, body or names of files.
 
 import asyncio
 import contextlib
+import math
 import re
 import time
 import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -18,6 +20,8 @@ from earwitness import telemetry, traces
 from earwitness.api.caller import CALLER, caller_of
 from earwitness.api.errors import answer
 from earwitness.api.house import House
+from earwitness.api.needs import row_of, streams
+from earwitness.api.uploads import MOST_JSON_MB
 from earwitness.errors import EarwitnessError, EngineFailed
 
 DRAIN_S = 3.0
@@ -43,18 +47,20 @@ SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 class _Body:
-    """The body of a request on its way in; knows whether it has ended."""
+    """The body of a request on its way in; knows whether it has ended, and how much of it a route may read at once."""
 
-    def __init__(self, receive: Receive, headers: Headers) -> None:
-        self._receive = receive
+    def __init__(self, receive: Receive, headers: Headers, most: float) -> None:
+        self._receive, self._left = receive, most
         self._unasked = headers.get("expect", "").lower() == "100-continue"
         self.ended = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
 
     async def receive(self) -> Message:
-        """The next message, as ASGI has it."""
+        """The next message, as ASGI has it. Raises HTTPException where that is more than `most` bytes in all."""
         self._unasked = False
-        message = await self._receive()
-        self.ended = self.ended or not message.get("more_body", False)
+        message = await self._next()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise HTTPException(413)  # the only one that FastAPI lets through
         return message
 
     async def drain(self) -> bool:
@@ -63,8 +69,13 @@ class _Body:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_S):
                     while not self.ended:
-                        await self.receive()
+                        await self._next()
         return self.ended
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self.ended = self.ended or not message.get("more_body", False)
+        return message
 
 
 class Edge:
@@ -84,7 +95,8 @@ class Edge:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         ident = given if SAFE_ID.fullmatch(given) else f"req_{uuid.uuid4().hex}"
-        began, status, body = time.perf_counter(), 499, _Body(receive, headers)
+        most = math.inf if streams(row_of(scope["method"], scope["path"])) else MOST_JSON_MB * 2**20
+        began, status, body = time.perf_counter(), 499, _Body(receive, headers, most)
 
         async def sending(message: Message) -> None:
             nonlocal status

@@ -58,7 +58,9 @@ def headers_of(error: e.EarwitnessError) -> dict[str, str]:
 def sentence(error: e.EarwitnessError) -> str:
     """Message and remedy for a person."""
     message = error.message if error.message.endswith((".", "!", "?")) else f"{error.message}."
-    return f"{message[0].upper()}{message[1:]} {error.remedy}"
+    if not error.param or not message.startswith(error.param):  # names of fields stay as they are
+        message = f"{message[0].upper()}{message[1:]}"
+    return f"{message} {error.remedy}"
 
 
 def openai_body(error: e.EarwitnessError, status: int | None = None) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The doors of hooks: addresses that are told what happens, by Standard Webhooks, and what was sent to them."""
 
+import time
+
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
@@ -7,7 +9,7 @@ from earwitness import addresses
 from earwitness.api import house
 from earwitness.api.bridge import in_thread
 from earwitness.api.house import House
-from earwitness.api.job_schemas import DeliveryTold, HookChange, HookTold, HookWanted
+from earwitness.api.job_schemas import DeliveryTold, HookChange, HookTold, HookWanted, SecretWanted
 from earwitness.api.jobs import ERRORS
 from earwitness.api.viewing import viewer
 from earwitness.archive.hooks import Delivery, Hook
@@ -28,7 +30,7 @@ async def add(request: Request, wanted: HookWanted) -> HookTold:
     home, who = house.of(request), viewer(request)
     await _check(home, wanted.url)
     made = await in_thread(lambda: home.archive.hooks.add(who, wanted.url, wanted.topics, wanted.name))
-    return _told(made).model_copy(update={"secret": made.secret})
+    return _with_secret(made)
 
 
 @router.get("/{hook}", summary="A hook")
@@ -45,6 +47,13 @@ async def change(request: Request, hook: str, new: HookChange) -> HookTold:
         await _check(home, new.url)
     given = {"address": new.url, "topics": new.topics, "enabled": new.enabled, "name": new.name}
     return _told(await in_thread(lambda: home.archive.hooks.change(who, hook, **given)))  # type: ignore[arg-type]
+
+
+@router.post("/{hook}/secret", summary="Give a hook a new secret")
+async def rotate(request: Request, hook: str, wanted: SecretWanted | None = None) -> HookTold:
+    """The new secret, once. The one before signs beside it for a day, or for `grace_s`, so that nothing is missed."""
+    home, who, grace_s = house.of(request), viewer(request), (wanted or SecretWanted()).grace_s
+    return _with_secret(await in_thread(lambda: home.archive.hooks.rotate(who, hook, grace_s)))
 
 
 @router.delete("/{hook}", status_code=204, summary="Forget a hook")
@@ -74,6 +83,10 @@ async def _check(home: House, url: str) -> None:
     await addresses.check(url, private=home.settings.allow_private_urls)
 
 
+def _with_secret(hook: Hook) -> HookTold:
+    return _told(hook).model_copy(update={"secret": hook.secret})
+
+
 def _told(hook: Hook) -> HookTold:
     return HookTold(
         id=hook.id,
@@ -83,6 +96,7 @@ def _told(hook: Hook) -> HookTold:
         enabled=hook.enabled,
         why=hook.why,
         made_s=hook.made_s,
+        earlier_until_s=max((until_s for _, until_s in hook.earlier if until_s > time.time()), default=None),
     )
 
 

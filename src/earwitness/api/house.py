@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from fastapi import Request, WebSocket
 from structlog.typing import FilteringBoundLogger
@@ -16,6 +16,7 @@ from earwitness.api.access import Access
 from earwitness.api.bridge import Note, Run, Tell, Work, Works, in_thread
 from earwitness.api.caller import CALLER, Caller, caller_of
 from earwitness.api.history import History, Moment
+from earwitness.api.issuer import Issuer
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.loads import Loads
 from earwitness.api.passes import Passes
@@ -41,6 +42,9 @@ from earwitness.working.sending import Sender
 from earwitness.working.watched import Watched
 from earwitness.working.worker import Worker
 
+if TYPE_CHECKING:
+    from earwitness.api.figures import Figures
+
 R = TypeVar("R")
 
 
@@ -61,10 +65,12 @@ class House:
     streams: Streams
     passes: Passes
     access: Access
+    issuer: Issuer | None
     worker: Worker = field(init=False)
     sender: Sender = field(init=False)
     watched: Watched = field(init=False)
     indexer: Indexer = field(init=False)
+    figures: "Figures" = field(init=False)
     history: History = field(default_factory=History)
     arriving: set[str] = field(default_factory=set)
     """Uploads to which something is just coming."""
@@ -242,6 +248,10 @@ class House:
             self.metrics.fallbacks.labels(model).inc()
         self.metrics.work.labels(model).inc(took_s)
         self.metrics.words.labels(model).inc(sum(len(s.text.split()) for s in found.segments))
+        self.metrics.spoken.segments.labels("recordings").inc(len(found.segments))
+        self.metrics.spoken.speech.labels("recordings").inc(sum(s.end_s - s.start_s for s in found.segments))
+        if found.duration_s:
+            self.metrics.spoken.rtf.observe(took_s / found.duration_s)
         for held in found.suppressed:
             self.metrics.suppressed.labels(held.reason).inc()
 

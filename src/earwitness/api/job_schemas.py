@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from earwitness.api.schemas import FILE, EnhancingForm, SpeakersForm
+from earwitness.archive.hooks import GRACE_S, LONGEST_GRACE_S
 from earwitness.archive.job import LONGEST_NAME, PRIORITIES, USUAL
 
 
-class Wanted(SpeakersForm, EnhancingForm):
+class Work(SpeakersForm, EnhancingForm):
     """What is wanted of a recording, and how soon."""
 
     model: Annotated[str, Field(description="Name or alias of a model.")] = "default"
@@ -18,6 +19,11 @@ class Wanted(SpeakersForm, EnhancingForm):
     words: Annotated[bool, Field(description="With the times of words.")] = False
     language_gate: Annotated[Literal["on", "off"], Field(description="`off` believes every text.")] = "on"
     priority: Annotated[int, Field(ge=0, le=PRIORITIES[-1], description="The lower the sooner.")] = USUAL
+
+
+class Wanted(Work):
+    """Likewise of one that is brought."""
+
     keep_audio: Annotated[bool, Field(description="Keep the recording itself with its transcript.")] = False
     fresh: Annotated[bool, Field(description="Do it again, though the same was done before.")] = False
     name: Annotated[str | None, Field(max_length=LONGEST_NAME, description="Its title; the file's name else.")] = None
@@ -49,18 +55,25 @@ class BatchBody(Wanted):
     uploads: Annotated[list[str] | None, Field(description="Ids of uploads.", max_length=10_000)] = None
 
 
+class AgainBody(Work):
+    """`POST /api/recordings/{ident}/transcribe`: how, and from where to where in seconds; all of it, if left out."""
+
+    from_s: Annotated[float, Field(ge=0)] = 0.0
+    to_s: Annotated[float | None, Field(gt=0)] = None
+
+
 class JobTold(BaseModel):
     """A job. Times are seconds of the recording, or of the Unix clock where they are named after it: made, began."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: str
-    kind: Literal["file", "url", "tail"]
+    kind: Literal["file", "url", "tail", "again"]
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     name: str
     batch: str | None
     priority: int
-    recording: Annotated[str | None, Field(description="Id of the recording that came of it.")]
+    recording: Annotated[str | None, Field(description="Id of the recording that came of it, or that it is about.")]
     answered_by: Annotated[str | None, Field(description="The job that had done the same before.")]
     url: str | None
     model: str | None
@@ -126,6 +139,14 @@ class HookChange(BaseModel):
     enabled: bool | None = None
 
 
+class SecretWanted(BaseModel):
+    """How long the secret before still signs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    grace_s: Annotated[float, Field(ge=0, le=LONGEST_GRACE_S, description="0 where it is known to others.")] = GRACE_S
+
+
 class HookTold(BaseModel):
     """A hook. `secret` is told once, when it is made."""
 
@@ -136,6 +157,7 @@ class HookTold(BaseModel):
     enabled: bool
     why: Annotated[str | None, Field(description="Why it was switched off.")]
     made_s: float
+    earlier_until_s: Annotated[float | None, Field(description="Until when an earlier secret signs, too.")] = None
     secret: str | None = None
 
 

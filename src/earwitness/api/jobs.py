@@ -150,7 +150,7 @@ def _result(home: House, who: Viewer, ident: str) -> Transcript:
     found = home.archive.jobs.one(who, ident)
     if not found.over:
         raise Busy(f"the job is {found.state}", retry_after_s=min(60.0, found.eta_s or AGAIN_S))
-    if found.recording is None:
+    if found.state != "done" or found.recording is None:
         raise Conflict(f"nothing came of the job: it is {found.state}", remedy=found.error)
     return home.archive.recordings.transcript(found.recording, who)
 

@@ -1,5 +1,6 @@
 """The small doors: health, models, the machine, metrics, and `/transcribe` with the recording as its body."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from earwitness.__about__ import __version__
 from earwitness.api import house
+from earwitness.api.house import House
 from earwitness.api.schemas import (
     Choice,
     DeviceInfo,
@@ -39,6 +41,9 @@ NO_MODEL: dict[int | str, dict[str, Any]] = {
     status: {"model": PlainError, "description": "An error"} for status in (401, 404, 500, 501)
 }
 
+ANSWERS_S = 2.0
+"""How long the archive has to answer."""
+
 router = APIRouter(tags=["Earwitness"])
 
 
@@ -50,10 +55,28 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", summary="Can it take work", responses={503: {"description": "Not yet"}})
 async def readyz(request: Request) -> Response:
-    """Whether the models that are loaded at the start are there."""
+    """Whether the models that are loaded at the start are there, and the archive, if there is one, can be written."""
     home = house.of(request)
-    body = {"status": "ok"} if home.ready else {"status": "not ready", "why": home.why_not_ready}
-    return JSONResponse(body, 200 if home.ready else 503, {} if home.ready else {"retry-after": "2"})
+    why = await _archive(home) if home.ready else home.why_not_ready or "the models of the start are being loaded"
+    body = {"status": "not ready", "why": why} if why else {"status": "ok"}
+    return JSONResponse(body, 503 if why else 200, {"retry-after": "2"} if why else {})
+
+
+async def _archive(home: House) -> str:
+    """Why nothing can be written into the archive; empty where it can be, and where nothing was written yet.
+
+    Strangers read this: it names no place.
+    """
+    if not home.archive.database.there:
+        return ""
+    try:
+        told = home.archive.writer.submit(lambda _: None)
+        await asyncio.wait_for(asyncio.wrap_future(told), ANSWERS_S)
+    except TimeoutError:
+        return "the archive does not answer"
+    except EarwitnessError as error:
+        return f"the archive can't be written: {error.code}"
+    return ""
 
 
 @router.get("/health", summary="whisper.cpp's health", responses={503: {"description": "Still loading"}})

@@ -13,7 +13,7 @@ from starlette.routing import compile_path
 OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live")
 """Paths, and all below them, that need neither login nor key."""
 
-OPEN_DOORS = ("/api/setup", "/api/login")
+OPEN_DOORS = ("/api/setup", "/api/login", "/api/login/oidc", "/api/login/oidc/callback")
 """Paths that look for themselves who may come in."""
 
 TABLE = """
@@ -59,6 +59,7 @@ archive:read
     GET /api/recordings/{ident}
     GET /api/recordings/{ident}/export
     GET /api/recordings/{ident}/audio
+    GET /api/recordings/{ident}/clip
     GET /api/recordings/{ident}/segments
     GET /api/segments/{number}/history
     GET /api/transcripts
@@ -69,6 +70,7 @@ archive:read
 archive:write
     PATCH /api/recordings/{ident}
     DELETE /api/recordings/{ident}
+    POST /api/recordings/{ident}/transcribe
     PATCH /api/segments/{number}
     POST /api/segments/{number}/undo
     POST /api/segments/{number}/split
@@ -79,6 +81,7 @@ alerts
     GET /api/hooks/{hook}
     PATCH /api/hooks/{hook}
     DELETE /api/hooks/{hook}
+    POST /api/hooks/{hook}/secret
     POST /api/hooks/{hook}/test
     GET /api/hooks/{hook}/deliveries
 people:read
@@ -122,6 +125,9 @@ admin
 SEARCHES = ("GET /api/transcripts", "GET /api/transcripts/export")
 """Routes that count as searches."""
 
+TRANSCRIBING = ("POST /api/recordings/{ident}/transcribe",)
+"""Routes that transcribe though they need something else."""
+
 NOT_UPLOADS = ("POST /api/process-chunk",)
 """Routes that transcribe and bring a little sound many times."""
 
@@ -129,6 +135,13 @@ NOT_UPLOADS = ("POST /api/process-chunk",)
 def opens(path: str) -> bool:
     """Whether a path needs neither login nor key."""
     return path in OPEN_DOORS or any(path == p or path.startswith(f"{p}/") for p in OPEN)
+
+
+SMALL = ("POST /v1/realtime/client_secrets", "POST /v1/realtime/transcription_sessions")
+"""Routes for who transcribes, whose body is a little JSON."""
+
+LARGE = ("POST /api/speakers", "POST /api/speakers/identify", "POST /api/speakers/{ident}/voices")
+"""Other routes to which recordings are sent."""
 
 
 @cache
@@ -147,6 +160,11 @@ def table() -> Mapping[str, str]:
 def _patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
     rows = [(*route.split(" ", 1), route) for route in table() if "{" in route]
     return tuple((method, compile_path(template)[0], route) for method, template, route in rows)
+
+
+def streams(row: str | None) -> bool:
+    """Whether a route takes its body piece by piece, and looks after its size itself."""
+    return row is not None and row not in SMALL and (table()[row] == "transcribe" or row in LARGE)
 
 
 def row_of(method: str, path: str) -> str | None:

@@ -13,7 +13,8 @@ from earwitness.api.bridge import in_thread
 from earwitness.api.caller import CALLER
 from earwitness.api.house import House
 from earwitness.api.uploads import Upload, received, received_json
-from earwitness.api.wishes import SPEAKER_FIELDS, Form, Reference, enhancing, with_speakers
+from earwitness.api.wishes import ENHANCING_FIELDS, SPEAKER_FIELDS, Form, Reference, enhancing, with_speakers
+from earwitness.archive.again import ready
 from earwitness.archive.job import LONGEST_NAME, PRIORITIES, USUAL, Job, Order
 from earwitness.archive.viewer import Viewer
 from earwitness.errors import BadInput, EarwitnessError
@@ -24,6 +25,8 @@ from earwitness.types import Ask, Json
 from earwitness.working import orders
 
 MOST_AT_ONCE = 10_000
+LONGEST_S = 1e9
+PLAIN_FIELDS = ("model", "language", "translate", "prompt", "words", "language_gate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ async def given(request: Request, home: House) -> AsyncIterator[Given]:
             found = Form(upload.fields)
             yield Given(found, [*_came(upload), *_urls(found)], found.many("upload"))
         return
-    found = Form(_fields(await received_json(request)))
+    found = Form(fields_of(await received_json(request)))
     yield Given(found, _urls(found), (*found.many("upload"), *found.many("uploads")))
 
 
@@ -65,8 +68,7 @@ async def placed(home: House, viewer: Viewer, what: Given, places: Sequence[Plac
         raise BadInput(f"there are {len(places)} recordings, and 1 to {MOST_AT_ONCE} are expected", param="file")
     recipe, references, about, priority, name = _wanted(what.form)
     recipe = replace(recipe, model=_model(home, recipe.model))
-    if key := CALLER.get().key:
-        about = {**about, "key": key.id}  # what is heard for it is counted when it is done
+    about = {**about, **_charged()}
     recipe = await home.acquainted(recipe, references)
     for place in places:
         if place.url is not None:
@@ -74,6 +76,32 @@ async def placed(home: House, viewer: Viewer, what: Given, places: Sequence[Plac
     if len(places) == 1 and places[0].url is not None:  # of many, each is told with its own job
         await addresses.check(places[0].url, private=home.settings.allow_private_urls)
     return await in_thread(lambda: _put(home, viewer, recipe, places, about, priority, name, batch))
+
+
+async def again(home: House, viewer: Viewer, recording: str, form: Form) -> Job:
+    """Put the job into the queue that transcribes a recording again, as a form says, or else as it was made.
+
+    Raises NotFound, Conflict where it can't be heard, BadInput, UnknownModel and StorageFailed.
+    """
+    from_s, to_s = form.number("from_s", 0.0, LONGEST_S) or 0.0, form.number("to_s", 0.0, LONGEST_S)
+    order = await in_thread(lambda: ready(home.archive, recording, viewer, from_s, to_s))
+    if form.has((*PLAIN_FIELDS, *SPEAKER_FIELDS, *ENHANCING_FIELDS)):
+        recipe, references = _recipe(form)
+        recipe = await home.acquainted(replace(recipe, model=_model(home, recipe.model)), references)
+        order = replace(order, recipe=orders.as_json(recipe))
+    else:
+        _model(home, orders.from_json(order.recipe).model)
+    order = replace(order, priority=_priority(form), about={**order.about, **_charged()})
+    form.all_known()
+    (job,) = await in_thread(lambda: home.archive.jobs.add(viewer, [order]))
+    home.worker.wake()
+    return job
+
+
+def _charged() -> dict[str, Json]:
+    """The key whose seconds are counted when the job is done, if there is one."""
+    key = CALLER.get().key
+    return {"key": key.id} if key else {}
 
 
 def _put(
@@ -119,6 +147,20 @@ def _put(
 
 def _wanted(form: Form) -> tuple[Recipe, tuple[Reference, ...], dict[str, Json], int, str | None]:
     """The recipe, the known speakers, what is to be done beside, the priority and the name. Raises BadInput."""
+    recipe, references = _recipe(form)
+    about: dict[str, Json] = {name: True for name in ("keep_audio", "fresh") if form.flag(name)}
+    priority, name = _priority(form), form.one("name")
+    form.all_known()
+    return recipe, references, about, priority, name
+
+
+def _priority(form: Form) -> int:
+    found = form.whole("priority", 0, PRIORITIES[-1])
+    return USUAL if found is None else found
+
+
+def _recipe(form: Form) -> tuple[Recipe, tuple[Reference, ...]]:
+    """How a recording is to be transcribed, and the speakers that are known. Raises BadInput."""
     words = form.flag("words")
     ask = Ask(
         language=language_code(form.one("language")),
@@ -137,11 +179,7 @@ def _wanted(form: Form) -> tuple[Recipe, tuple[Reference, ...], dict[str, Json],
     references: tuple[Reference, ...] = ()
     if form.has(SPEAKER_FIELDS):
         recipe, references = with_speakers(recipe, form)
-    priority = form.whole("priority", 0, PRIORITIES[-1])
-    about: dict[str, Json] = {name: True for name in ("keep_audio", "fresh") if form.flag(name)}
-    name = form.one("name")
-    form.all_known()
-    return recipe, references, about, USUAL if priority is None else priority, name
+    return recipe, references
 
 
 def _model(home: House, name: str) -> str:
@@ -160,7 +198,7 @@ def _urls(form: Form) -> list[Place]:
     return [Place(url.partition("?")[0].rstrip("/").rpartition("/")[2], url=url) for url in found]
 
 
-def _fields(body: Mapping[str, Any]) -> dict[str, list[str]]:
+def fields_of(body: Mapping[str, Any]) -> dict[str, list[str]]:
     """A JSON object as the fields of a form. Raises BadInput for what no form could hold."""
     found = dict[str, list[str]]()
     for name, value in body.items():

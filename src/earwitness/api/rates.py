@@ -12,10 +12,12 @@ from earwitness.errors import TooMany
 LIMITS = {
     "login": "5/minute; 20/hour",
     "setup": "5/minute; 20/hour",
+    "begin": "20/minute; 100/hour",
     "search": "60/minute",
     "upload": "300/minute",
 }
-"""Per account and per address for logins; per address for the setup; per user or key for the rest."""
+"""Per account and address for logins; per address for the setup and for beginning a login by a provider; per user or
+key for the rest."""
 
 NETWORK = 64
 """Bits of an IPv6 address that one subscriber has."""

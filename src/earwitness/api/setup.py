@@ -1,16 +1,14 @@
 """The first user: from a file with a password, or by whoever has the code that stands in the log."""
 
 from functools import partial
-from pathlib import Path
 
 from earwitness.api.bridge import in_thread
 from earwitness.api.house import House
 from earwitness.archive.account import By
-from earwitness.errors import BadInput, EarwitnessError
+from earwitness.errors import EarwitnessError
+from earwitness.files import secret_in
 
 ADMIN = "admin"
-
-LARGEST_FILE = 4096
 
 
 async def first(house: House) -> None:
@@ -22,17 +20,8 @@ async def first(house: House) -> None:
         house.log.error("accounts can't be read", code=error.code, why=error.message, remedy=error.remedy)
         return
     if (file := house.settings.admin_password_file) is not None:
-        password = await in_thread(partial(_read, file))
+        password = await in_thread(partial(secret_in, file, "EARWITNESS_ADMIN_PASSWORD_FILE"))
         user = await house.access.slowly(partial(house.archive.accounts.begin, ADMIN, password, By()))
         house.log.info("administrator made", user=user.id)
     elif house.settings.api_key is None and (not house.access.alone or house.settings.allowed_hosts):
         house.log.warning("no accounts yet", setup_code=house.access.setup_code, use="POST /api/setup")
-
-
-def _read(file: Path) -> str:
-    try:
-        with file.open(encoding="utf-8") as opened:
-            return opened.read(LARGEST_FILE).removesuffix("\n").removesuffix("\r")
-    except (OSError, ValueError) as error:
-        told = "Correct EARWITNESS_ADMIN_PASSWORD_FILE, or let this user read the file."
-        raise BadInput(f"the password file {file} can't be read: {error}", remedy=told) from error

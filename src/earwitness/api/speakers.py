@@ -1,5 +1,6 @@
 """`/api/speakers`: the people whose voices are known. Embeddings never leave through this door."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,8 @@ from earwitness.api.wishes import Form
 from earwitness.archive import likeness, person
 from earwitness.archive.person import Person, Voiceprint
 from earwitness.errors import BadInput
+from earwitness.parts import MOST_SPEAKERS, Crowd
+from earwitness.stages.recipe import Recipe
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": PlainError, "description": "An error"} for status in (400, 401, 404, 503, 507)
@@ -35,9 +38,16 @@ class _Told(BaseModel):
 
 
 class ClipForm(_Told):
-    """A recording in which one person speaks: 10 to 30 s of speech are best, 2 s are the least."""
+    """A recording in which one person speaks, or a `speaker` of one: 10 to 30 s of speech are best, 2 s the least."""
 
     file: Annotated[str, Field(json_schema_extra=FILE, description="The recording, in any container and codec.")]
+    speaker: Annotated[
+        str | None,
+        Field(
+            description="Several speak, and this is the one, by the id that a diarized transcript has.", examples=["S2"]
+        ),
+    ] = None
+    num_speakers: Annotated[int, Field(ge=0, le=MOST_SPEAKERS, description="How many speak; 0 is unknown.")] = 0
 
 
 class EnrolForm(ClipForm):
@@ -211,10 +221,18 @@ async def add(request: Request, ident: str) -> PersonCard:
 
 
 async def _voiceprint(request: Request, home: House, upload: Upload, form: Form) -> Voiceprint:
-    """The voice in an upload whose fields were all read. Raises BadInput for others, and what `reference` raises."""
+    """The voice in an upload, whose other fields were read. Raises BadInput for others, and what `reference` raises."""
+    speaker, count = form.one("speaker"), form.whole("num_speakers", 0, MOST_SPEAKERS) or None
     form.all_known()
-    heard = partial(reference.voiceprint, upload.recording(), home.kit, "upload")
-    return await house.while_there(request, in_thread(heard))
+    if speaker is None:
+        if count is not None:
+            raise BadInput("num_speakers goes with speaker", param="num_speakers")
+        heard = partial(reference.voiceprint, upload.recording(), home.kit, "upload")
+        return await house.while_there(request, in_thread(heard))
+    recipe = Recipe(diarizing=replace(reference.TOLD_APART, crowd=Crowd(count)))
+    found = await house.transcript(request, home.begin(upload, recipe, house.caller(request), words=False))
+    diarizer = await in_thread(home.kit.diarizer)
+    return reference.of_speaker(found, speaker, diarizer.embeds, f"upload, {speaker}")
 
 
 def _card(found: Person) -> PersonCard:

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from email.utils import formatdate
 from pathlib import Path
@@ -124,13 +125,24 @@ async def taken(home: House, who: Viewer, idents: Sequence[str]) -> list[Place]:
     return places
 
 
-def sweep(home: House, before_s: float) -> None:
-    """Give up what nobody went on with."""
-    old = home.archive.uploads.old(before_s)
+def sweep(home: House) -> int:
+    """Give up what nobody went on with, and what a killed server left of pieces; how many uploads went.
+
+    Raises StorageFailed and Busy. Not on the loop.
+    """
+    before_s, uploads = time.time() - KEEP_S, home.archive.uploads
+    old = [ident for ident in uploads.old(before_s) if ident not in home.arriving]
     for ident in old:
         _path(home, ident).unlink(missing_ok=True)
     if old:
-        home.archive.uploads.remove(old)
+        uploads.remove(old)
+    left = list(_path(home, "").glob("*"))
+    known = uploads.there([path.stem for path in left]) | home.arriving
+    for path in left:
+        with contextlib.suppress(OSError):
+            if path.stem not in known and path.stat().st_mtime < before_s:
+                path.unlink()
+    return len(old)
 
 
 async def _begin(request: Request, home: House, who: Viewer) -> Response:
@@ -150,7 +162,7 @@ async def _begin(request: Request, home: House, who: Viewer) -> Response:
         raise StorageFailed(f"the upload cannot be written: {error.strerror or error}") from error
     headers = {"location": f"/api/uploads/{found.id}", **_until(found.changed_s)}
     if request.headers.get("content-type", "") == BYTES:
-        headers["upload-offset"] = str(await _append(request, home, found, 0))
+        headers |= await _append(request, home, found, 0)
     return _said(201, headers)
 
 
@@ -165,11 +177,11 @@ async def _more(request: Request, home: House, found: Arriving) -> Response:
     at = _offset(home, found)
     if int(told) != at:
         raise Conflict(f"the upload is at {at}, not at {int(told)}", remedy="HEAD tells how far it is.")
-    return _said(204, {"upload-offset": str(await _append(request, home, found, at)), **_until(found.changed_s)})
+    return _said(204, await _append(request, home, found, at))
 
 
-async def _append(request: Request, home: House, found: Arriving, at: int) -> int:
-    """Write the body behind what is there; where the upload is then. What came before a break is kept."""
+async def _append(request: Request, home: House, found: Arriving, at: int) -> dict[str, str]:
+    """Write the body behind what is there; headers that say how it is then. What came before a break is kept."""
     wanted = _checksum(request.headers.get("upload-checksum"))
     path = _path(home, found.id)
     beside = path if wanted is None else path.with_name(f"{path.name}.piece")
@@ -186,8 +198,8 @@ async def _append(request: Request, home: House, found: Arriving, at: int) -> in
                 raise Refused(460, BadInput("what came is not what the checksum says", remedy="Send it again."))
             await in_thread(lambda: _joined(path, beside))
         await in_thread(lambda: synced(path))
-        await in_thread(lambda: home.archive.uploads.touch(found.id))
-        return path.stat().st_size
+        changed_s = await in_thread(lambda: home.archive.uploads.touch(found.id))
+        return {"upload-offset": str(path.stat().st_size), **_until(changed_s)}
     except OSError as error:
         if isinstance(error, EarwitnessError):
             raise

@@ -168,6 +168,8 @@ async def received_json(request: Request) -> dict[str, Any]:
     body = b"".join([chunk async for chunk in _body(request, MOST_JSON_MB)])
     try:
         found = json.loads(body)
+        if b"\\u" in body:
+            json.dumps(found, ensure_ascii=False).encode()  # there may be halves of characters among them
     except (ValueError, RecursionError) as error:
         raise BadInput("the body is no JSON") from error
     if not isinstance(found, dict):

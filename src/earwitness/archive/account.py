@@ -15,6 +15,10 @@ from earwitness.types import Json
 Role = Literal["admin", "operator", "viewer"]
 
 ROLES: tuple[Role, ...] = ("admin", "operator", "viewer")
+"""The highest first."""
+
+Way = Literal["password", "oidc"]
+"""How somebody logged in."""
 
 SCOPES = (
     "transcribe", "archive:read", "archive:write", "sources:read", "sources:write", "people:read", "people:write",
@@ -58,6 +62,8 @@ class User:
     enabled: bool
     made_s: float
     seen_s: float | None
+    subject: str | None = None
+    """By what a provider or a proxy knows them."""
 
     @property
     def viewer(self) -> Viewer:
@@ -73,6 +79,7 @@ class Login:
     user_id: str
     agent: str
     address: str
+    way: Way
     made_s: float
     seen_s: float
     ends_s: float

@@ -9,21 +9,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from earwitness.archive.account import By, Grant, User, folded, named, role_of, verb_of
 from earwitness.archive.audit import Audit, noted
 from earwitness.archive.database import Database
-from earwitness.archive.happened import happened
 from earwitness.archive.keys import Keys
 from earwitness.archive.logins import USER, Logins, ended
 from earwitness.archive.passwords import Passwords, check
 from earwitness.archive.schema.accounts import GrantRow, UserRow
 from earwitness.archive.schema.heard import RecordingRow, SourceRow
+from earwitness.archive.users import anybody, check_led, made, nobody, one, told
+from earwitness.archive.vouched import Vouching, bar
 from earwitness.archive.writer import Writer
 from earwitness.errors import BadInput, NotFound
-
-LIST = "GET /api/users, or `earwitness users list`, shows who is there."
 
 
 class Accounts:
@@ -34,13 +33,14 @@ class Accounts:
         self._passwords = Passwords()
         self.logins = Logins(database, writer, clock)
         self.keys = Keys(database, writer, clock)
+        self.vouched = Vouching(database, writer, clock)
         self.audit = Audit(database)
 
     # ── who is there ──
     def anybody(self) -> bool:
         """Whether there is any user."""
         with self._database.reading() as connection:
-            return connection is not None and _anybody(connection)
+            return connection is not None and anybody(connection)
 
     def all(self) -> tuple[User, ...]:
         """All users, by name."""
@@ -91,7 +91,7 @@ class Accounts:
         def change(connection: Connection) -> None:
             connection.execute(update(UserRow).where(UserRow.id == ident).values(password=kept))
             ended(connection, ident, but)
-            _told(connection, by, "password changed", ident)
+            told(connection, by, "password changed", ident)
 
         self._writer.write(change)
         return user
@@ -101,9 +101,12 @@ class Accounts:
         """The first user, an administrator. Raises BadInput where there is one, and what `add` raises."""
         return self._make(name, "admin", password, by, first=True)
 
-    def add(self, name: str, role: str, password: str | None, by: By) -> User:
-        """A new user; the first is an administrator with a password. Raises BadInput for what is taken or won't do."""
-        return self._make(name, role, password, by)
+    def add(self, name: str, role: str, password: str | None, by: By, subject: str | None = None) -> User:
+        """A new user; the first is an administrator with a password. `subject` is who vouches for them, and as whom.
+
+        Raises BadInput for what is taken or won't do, Conflict for a subject that has an account.
+        """
+        return self._make(name, role, password, by, subject)
 
     def change(self, ident: str, by: By, *, role: str | None = None, enabled: bool | None = None) -> User:
         """Give a user another role, or let them in or not. Raises NotFound, and BadInput for the last administrator."""
@@ -111,29 +114,31 @@ class Accounts:
         values |= {} if enabled is None else {"enabled": enabled}
 
         def change(connection: Connection) -> User:
-            user = _user(connection, UserRow.id == ident, ident)
+            user = one(connection, UserRow.id == ident, ident)
             if values:
                 connection.execute(update(UserRow).where(UserRow.id == ident).values(values))
-                _check_led(connection)
-                _told(connection, by, "user changed", ident, **{k: str(v) for k, v in values.items()})
+                check_led(connection)
+                told(connection, by, "user changed", ident, **{k: str(v) for k, v in values.items()})
             if enabled is False:
                 ended(connection, ident)
-            return _user(connection, UserRow.id == ident, user.name)
+            return one(connection, UserRow.id == ident, user.name)
 
         return self._writer.write(change)
 
     def remove(self, ident: str, by: By, *, last: bool = False) -> None:
         """Remove a user with logins, keys and grants; what they own stays, for those who see everything.
 
+        Whoever else vouches for them, they come in no more until an administrator makes or links an account for them.
+
         Raises NotFound, and BadInput for the last administrator, who goes `last` of all if at all.
         """
 
         def change(connection: Connection) -> None:
-            _user(connection, UserRow.id == ident, ident)
+            bar(connection, one(connection, UserRow.id == ident, ident).subject)
             connection.execute(delete(UserRow).where(UserRow.id == ident))
-            if _anybody(connection) or not last:
-                _check_led(connection)
-            _told(connection, by, "user removed", ident)
+            if anybody(connection) or not last:
+                check_led(connection)
+            told(connection, by, "user removed", ident)
 
         self._writer.write(change)
 
@@ -155,7 +160,7 @@ class Accounts:
             raise BadInput("a grant is for one source or for one recording", remedy="Give source or recording.")
 
         def change(connection: Connection) -> Grant:
-            _user(connection, UserRow.id == user_id, user_id)
+            one(connection, UserRow.id == user_id, user_id)
             thing = select(SourceRow.id).where(SourceRow.id == source)
             if recording is not None:
                 thing = select(RecordingRow.id).where(RecordingRow.id == recording)
@@ -166,7 +171,7 @@ class Accounts:
             if (row := connection.execute(same).mappings().one_or_none()) is None:
                 connection.execute(insert(GrantRow).values(values))
                 row = connection.execute(same).mappings().one()
-                _told(connection, by, "granted", user_id, verb=verb, source=source, recording=recording)
+                told(connection, by, "granted", user_id, verb=verb, source=source, recording=recording)
             return Grant(**row)
 
         return self._writer.write(change)
@@ -180,29 +185,27 @@ class Accounts:
                 raise NotFound("there is no such grant", remedy="GET /api/grants lists them.")
             connection.execute(delete(GrantRow).where(GrantRow.id == ident))
             about = {"source": row["source_id"], "recording": row["recording_id"]}
-            _told(connection, by, "withdrawn", row["user_id"], verb=row["verb"], **about)
+            told(connection, by, "withdrawn", row["user_id"], verb=row["verb"], **about)
 
         self._writer.write(change)
 
     # ── one user ──
-    def _make(self, name: str, role: str, password: str | None, by: By, *, first: bool = False) -> User:
+    def _make(
+        self, name: str, role: str, password: str | None, by: By, subject: str | None = None, *, first: bool = False
+    ) -> User:
         name, known = named(name), role_of(role)
         if password is not None:
             check(password, name)
         kept = None if password is None else self._passwords.kept(password)
-        user = User(f"u_{secrets.token_hex(8)}", name, known, True, self._clock(), None)
+        user = User(f"u_{secrets.token_hex(8)}", name, known, True, self._clock(), None, subject)
 
         def change(connection: Connection) -> None:
-            anybody = _anybody(connection)
-            if first and anybody:
+            begun = anybody(connection)
+            if first and begun:
                 raise BadInput("this server is set up", remedy="Log in, or let an administrator make an account.")
-            if not anybody and (known != "admin" or kept is None):
+            if not begun and (known != "admin" or kept is None):
                 raise BadInput("the first user is an administrator with a password", param="role")
-            if connection.execute(select(UserRow.id).where(UserRow.folded == folded(name))).scalar():
-                raise BadInput(f"there is a user of the name {name!r}", remedy="Choose another name.", param="name")
-            row = {"id": user.id, "name": name, "folded": folded(name), "role": known, "password": kept}
-            connection.execute(insert(UserRow).values(row | {"enabled": True, "made_s": user.made_s}))
-            _told(connection, by, "user added", user.id, role=known)
+            made(connection, user, kept, by)
 
         self._writer.write(change)
         return user
@@ -210,32 +213,5 @@ class Accounts:
     def _found(self, which: ColumnElement[bool], word: str) -> User:
         with self._database.reading() as connection:
             if connection is None:
-                raise _nobody(word)
-            return _user(connection, which, word)
-
-
-def _anybody(connection: Connection) -> bool:
-    return connection.execute(select(UserRow.id).limit(1)).scalar() is not None
-
-
-def _user(connection: Connection, which: ColumnElement[bool], word: str) -> User:
-    row = connection.execute(select(*USER).where(which)).mappings().first()
-    if row is None:
-        raise _nobody(word)
-    return User(**row)
-
-
-def _nobody(word: str) -> NotFound:
-    return NotFound(f"there is no user {word[:100]!r}", remedy=LIST)
-
-
-def _check_led(connection: Connection) -> None:
-    """Raise BadInput where nobody could come in as an administrator any more, which undoes the change."""
-    can = UserRow.role == "admin", UserRow.enabled, UserRow.password.is_not(None)
-    if not connection.execute(select(func.count()).where(*can)).scalar():
-        raise BadInput("this is the last administrator", remedy="Make another one first.")
-
-
-def _told(connection: Connection, by: By, what: str, user: str, **about: str | None) -> None:
-    noted(connection, by, what, {"user": user, **about})
-    happened(connection, "accounts", what, {"user": user}, owner=user)
+                raise nobody(word)
+            return one(connection, which, word)

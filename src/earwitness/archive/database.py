@@ -8,6 +8,7 @@ killed leaves no half of it. Safe to share between threads.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing_extensions import override
 
 from earwitness.archive import postgres, sqlite
 from earwitness.archive.schema import HEAD
-from earwitness.errors import StorageFailed
+from earwitness.errors import EarwitnessError, StorageFailed
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -76,10 +77,12 @@ class Database:
             return int(connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
 
     def notices(self, each_s: float) -> Iterator[bool]:
-        """See `postgres.notices`; nothing where no other server can be there."""
-        if self.file is None:
-            with self._explained():
-                yield from postgres.notices(self._opened(), each_s)
+        """See `sqlite.notices` and `postgres.notices`; a file that is not there yet is waited for."""
+        while not self.there:
+            yield False
+            time.sleep(each_s)
+        with self._explained():
+            yield from (sqlite if self.file else postgres).notices(self._opened(), each_s)
 
     def empty_log(self) -> bool:
         """Bring everything into the file, so that what was deleted is gone; False where a reader was in the way."""
@@ -121,14 +124,18 @@ class Database:
             raise
         return engine
 
+    def explained(self, error: DBAPIError | sqlite3.Error) -> EarwitnessError:
+        """An error of the database as one of ours."""
+        if isinstance(self._place, str) and isinstance(error, DBAPIError):
+            return postgres.explained(error, self._place)
+        return sqlite.explained(error, Path(self._place))
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except (DBAPIError, sqlite3.Error) as error:
-            if isinstance(self._place, str) and isinstance(error, DBAPIError):
-                raise postgres.explained(error, self._place) from error
-            raise sqlite.explained(error, Path(self._place)) from error
+            raise self.explained(error) from error
 
 
 def _revision(connection: Connection, place: str) -> str | None:

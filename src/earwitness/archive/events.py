@@ -28,7 +28,7 @@ AT_ONCE = 1000
 FOR_ALL = ("models", "people")
 """Topics whose events everybody sees that belong to nobody. Any other event of nobody is for who sees everything."""
 
-LISTEN_EACH_S, AGAIN_S = 0.5, 2.0
+LISTEN_EACH_S, AGAIN_S = 0.2, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,8 @@ class Events:
                 return gone
 
     def listen(self) -> None:
-        """Ring the bell for what other servers on the same PostgreSQL write, until this is closed."""
-        if self._listener is None and self._database.file is None:
+        """Ring the bell for what other programs write into the same database, until this is closed."""
+        if self._listener is None:
             self._listener = threading.Thread(target=self._listen, name="archive-listener", daemon=True)
             self._listener.start()
 

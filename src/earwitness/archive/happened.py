@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from earwitness.archive.postgres import CHANNEL
 from earwitness.archive.schema.heard import RecordingRow
@@ -14,7 +14,8 @@ TOPICS = ("recordings", "segments", "jobs", "models", "sources", "alerts", "peop
 
 WRITTEN = insert(EventRow.__table__)  # type: ignore[arg-type]
 TOLD = WRITTEN.returning(func.pg_notify(CHANNEL, ""))
-"""Made once: to make it costs more than to execute it."""
+WHOSE = select(RecordingRow.owner_id, RecordingRow.source_id).where(RecordingRow.id == bindparam("ident"))
+"""Made once: to make them costs more than to execute them."""
 
 
 def happened(
@@ -33,8 +34,7 @@ def happened(
     plain facts for whoever looks further, not what was said.
     """
     if recording is not None:
-        found = select(RecordingRow.owner_id, RecordingRow.source_id).where(RecordingRow.id == recording)
-        owner, source = connection.execute(found).one_or_none() or (owner, source)
+        owner, source = connection.execute(WHOSE, {"ident": recording}).one_or_none() or (owner, source)
     notify = connection.dialect.name == "postgresql"  # other servers are told when this is kept, and not before
     facts = {"topic": topic, "kind": kind, "about": dict(about)}
     whose = {"recording_id": recording, "owner_id": owner, "source_id": source}

@@ -5,6 +5,7 @@ Addresses and secrets are sealed. Nothing is sent here.
 """
 
 import base64
+import json
 import os
 import secrets
 import time
@@ -16,6 +17,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, inse
 from earwitness.archive.database import Database
 from earwitness.archive.schema.work import DeliveryRow, HookRow
 from earwitness.archive.seal import Seal
+from earwitness.archive.shapes import line
 from earwitness.archive.viewer import Viewer
 from earwitness.archive.writer import Writer
 from earwitness.errors import BadInput, NotFound
@@ -32,6 +34,13 @@ PATIENCE_S = 5 * 86_400.0
 
 KEPT_S = 30 * 86_400.0
 """How long it is kept what was sent."""
+
+GRACE_S = 86_400.0
+"""How long the secret before still signs when there is a new one."""
+
+LONGEST_GRACE_S = 30 * 86_400.0
+MOST_EARLIER = 5
+"""Secrets that sign beside the newest."""
 
 MOST_HOOKS = 100
 LONGEST_WHY = 300
@@ -50,6 +59,14 @@ class Hook:
     enabled: bool
     why: str | None
     made_s: float
+    earlier: tuple[tuple[str, float], ...] = ()
+    """Secrets before that one, the newest first, which sign too until then, by the Unix clock."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What messages are signed with now."""
+        now = time.time()
+        return self.secret, *(secret for secret, until_s in self.earlier if until_s > now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,7 @@ class Hooks:
     def add(self, viewer: Viewer, address: str, topics: Sequence[str], name: str = "") -> Hook:
         """A new hook with a secret of its own. Raises BadInput for a topic that nobody knows, and for too many."""
         wanted = _known(topics)
-        ident, secret = f"h_{secrets.token_hex(8)}", f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
+        ident, secret = f"h_{secrets.token_hex(8)}", _secret()
         sealed = self._seal.seal(address), self._seal.seal(secret)
 
         def change(connection: Connection) -> RowMapping:
@@ -90,7 +107,7 @@ class Hooks:
                 owner_id=viewer.owner,
                 address=sealed[0],
                 secret=sealed[1],
-                name=name[:200],
+                name=line(name)[:200],
                 topics=list(wanted),
                 enabled=True,
                 made_s=time.time(),
@@ -132,13 +149,30 @@ class Hooks:
         if topics is not None:
             new["topics"] = list(_known(topics))
         if name is not None:
-            new["name"] = name[:200]
+            new["name"] = line(name)[:200]
         if enabled is not None:
             new |= {"enabled": enabled, "failing_s": None, "why": None}
         if new:
             mine = update(HookRow).where(HookRow.id == ident, _sees(viewer)).values(new)
             self._writer.write(lambda c: c.execute(mine).rowcount)
         return self.one(viewer, ident)
+
+    def rotate(self, viewer: Viewer, ident: str, grace_s: float = GRACE_S) -> Hook:
+        """Give a hook a new secret; the one before signs beside it for a while. Raises NotFound."""
+
+        def change(connection: Connection) -> RowMapping:
+            found = select(HookRow.__table__).where(HookRow.id == ident, _sees(viewer))
+            row = connection.execute(found).mappings().one_or_none()
+            if row is None:
+                raise NotFound("there is no such hook", remedy=LIST)
+            hook, now = self._opened(row), time.time()
+            past = [(hook.secret, now + grace_s), *hook.earlier]
+            still = [(secret, until_s) for secret, until_s in past if until_s > now][:MOST_EARLIER]
+            new = {"secret": self._seal.seal(_secret()), "earlier": self._seal.seal(json.dumps(still))}
+            connection.execute(update(HookRow).where(HookRow.id == ident).values(new))
+            return connection.execute(found).mappings().one()
+
+        return self._opened(self._writer.write(change))
 
     def remove(self, viewer: Viewer, ident: str) -> None:
         """Forget a hook, and what was sent to it. Raises NotFound."""
@@ -233,6 +267,7 @@ class Hooks:
         self._writer.write(change)
 
     def _opened(self, row: RowMapping) -> Hook:
+        earlier = json.loads(self._seal.opened(row["earlier"])) if row["earlier"] else ()
         return Hook(
             id=row["id"],
             name=row["name"],
@@ -242,6 +277,7 @@ class Hooks:
             enabled=row["enabled"],
             why=row["why"],
             made_s=row["made_s"],
+            earlier=tuple((secret, until_s) for secret, until_s in earlier),
         )
 
 
@@ -251,6 +287,10 @@ def outbox(connection: Connection, topic: str, about: Mapping[str, Json], owner:
     for ident, topics in connection.execute(select(HookRow.id, HookRow.topics).where(HookRow.enabled, mine)):
         if topic in topics:
             _put(connection, ident, topic, about)
+
+
+def _secret() -> str:
+    return f"whsec_{base64.b64encode(os.urandom(32)).decode()}"
 
 
 def _put(connection: Connection, hook: str, topic: str, about: Mapping[str, Json]) -> str:

@@ -15,6 +15,12 @@ PRIORITIES = range(10)
 USUAL = 5
 """Where nothing else is wanted; 0 comes first."""
 
+TAIL, AGAIN = "tail", "again"
+"""Jobs about a recording that is there: what was heard of it and has no text yet, or what is to be transcribed again.
+
+`about` tells from where to where, in seconds: `from_s`, `to_s`.
+"""
+
 LONGEST_NAME = 300
 
 
@@ -36,7 +42,9 @@ class Order:
     recipe: Mapping[str, Json]
     id: str = field(default_factory=job_id)
     kind: str = "file"
-    """`file`, or `url` where the recording has still to be fetched from `about["url"]`."""
+    """`file`, `url` where the recording has still to be fetched from `about["url"]`, `TAIL` or `AGAIN`."""
+    recording: str | None = None
+    """The recording that it is about, where that is there before it."""
     batch: str | None = None
     priority: int = USUAL
     about: Mapping[str, Json] = field(default_factory=dict)

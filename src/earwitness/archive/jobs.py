@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, insert, or_, select, true, update
 
+from earwitness.archive import told
 from earwitness.archive.database import Database
 from earwitness.archive.happened import happened
 from earwitness.archive.hooks import outbox
-from earwitness.archive.job import Batch, Job, Order
+from earwitness.archive.job import TAIL, Batch, Job, Order
 from earwitness.archive.schema.work import JobRow
 from earwitness.archive.viewer import Viewer
 from earwitness.archive.writer import Writer
@@ -43,15 +44,8 @@ class Jobs:
         """Put jobs into the queue, all or none; one that was done before is over at once."""
 
         def change(connection: Connection) -> tuple[Job, ...]:
-            now = time.time()
-            rows = [_row(order, viewer.owner, now + n * STEP_S) for n, order in enumerate(orders)]
-            for part in _parts(rows):
-                connection.execute(insert(JobRow), list(part))
+            put(connection, viewer.owner, orders)
             found = _by_id(connection, [order.id for order in orders])
-            told: dict[str, Json] = {"count": len(orders), "jobs": [o.id for o in orders[:100]]}
-            if orders and orders[0].batch:
-                told["batch"] = orders[0].batch
-            happened(connection, "jobs", "added", told, owner=viewer.owner)
             return tuple(answered(connection, found[order.id]) or found[order.id] for order in orders)
 
         return self._writer.write(change)
@@ -148,6 +142,18 @@ class Jobs:
             return found
 
 
+def put(connection: Connection, owner: str | None, orders: Sequence[Order]) -> None:
+    """Write jobs down that wait, and tell of it."""
+    now = time.time()
+    rows = [_row(order, owner, now + n * STEP_S) for n, order in enumerate(orders)]
+    for part in _parts(rows):
+        connection.execute(insert(JobRow), list(part))
+    facts: dict[str, Json] = {"count": len(orders), "jobs": [o.id for o in orders[:100]]}
+    if orders and orders[0].batch:
+        facts["batch"] = orders[0].batch
+    happened(connection, "jobs", "added", facts, owner=owner)
+
+
 def over(
     connection: Connection, found: Job, state: str, *, about: Mapping[str, Json] | None = None, **new: Json
 ) -> Job:
@@ -157,9 +163,11 @@ def over(
         values["about"] = dict(about)
     connection.execute(update(JobRow).where(JobRow.id == found.id).values(values))
     ended = _by_id(connection, [found.id])[found.id]
-    told = ended.told()
-    happened(connection, "jobs", state, told, recording=ended.recording, owner=ended.owner)
-    outbox(connection, f"job.{state}", told, ended.owner)
+    if found.kind == TAIL and state != "done" and found.recording is not None:
+        told.settled(connection, found.recording, "part")
+    facts = ended.told()
+    happened(connection, "jobs", state, facts, recording=ended.recording, owner=ended.owner)
+    outbox(connection, f"job.{state}", facts, ended.owner)
     if ended.batch is not None:
         batch = _batch(connection, ended.batch, JobRow.owner_id.is_not_distinct_from(ended.owner))
         if batch is not None and batch.over:
@@ -215,6 +223,7 @@ def job(row: RowMapping) -> Job:
 def _row(order: Order, owner: str | None, now: float) -> dict[str, object]:
     return {
         "id": order.id,
+        "recording_id": order.recording,
         "owner_id": owner,
         "batch": order.batch,
         "kind": order.kind,

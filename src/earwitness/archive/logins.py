@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
-from earwitness.archive.account import By, Login, User
+from earwitness.archive.account import By, Login, User, Way
 from earwitness.archive.audit import noted
 from earwitness.archive.database import Database
 from earwitness.archive.happened import happened
@@ -28,9 +28,10 @@ MOST = 100
 """Logins of one user; the oldest goes when another comes."""
 
 SHOWN = (
-    LoginRow.id, LoginRow.user_id, LoginRow.agent, LoginRow.address, LoginRow.made_s, LoginRow.seen_s, LoginRow.ends_s,
+    LoginRow.id, LoginRow.user_id, LoginRow.agent, LoginRow.address, LoginRow.way, LoginRow.made_s, LoginRow.seen_s,
+    LoginRow.ends_s,
 )  # fmt: skip
-USER = (UserRow.id, UserRow.name, UserRow.role, UserRow.enabled, UserRow.made_s, UserRow.seen_s)
+USER = (UserRow.id, UserRow.name, UserRow.role, UserRow.enabled, UserRow.made_s, UserRow.seen_s, UserRow.subject)
 
 
 def hashed(secret: str) -> bytes:
@@ -44,7 +45,7 @@ class Logins:
     def __init__(self, database: Database, writer: Writer, clock: Callable[[], float] = time.time) -> None:
         self._database, self._writer, self._clock = database, writer, clock
 
-    def begin(self, user: User, by: By, agent: str) -> str:
+    def begin(self, user: User, by: By, agent: str, way: Way = "password") -> str:
         """Log a user in; the token for the cookie."""
         token, ident = secrets.token_urlsafe(32), f"l_{secrets.token_hex(8)}"
 
@@ -62,13 +63,14 @@ class Logins:
                 "user_id": user.id,
                 "agent": "".join(c for c in agent if c.isprintable())[:300],
                 "address": by.address[:60],
+                "way": way,
                 "made_s": now,
                 "seen_s": now,
                 "ends_s": now + LONGEST_S,
             }
             connection.execute(insert(LoginRow).values(row))
             connection.execute(update(UserRow).where(UserRow.id == user.id).values(seen_s=now))
-            noted(connection, By(user.id, by.address), "login", {"login": ident})
+            noted(connection, By(user.id, by.address), "login", {"login": ident, "way": way})
 
         self._writer.write(change)
         return token
@@ -97,19 +99,21 @@ class Logins:
         with self._database.reading() as connection:
             return () if connection is None else tuple(Login(**row) for row in connection.execute(wanted).mappings())
 
-    def end(self, ident: str, by: By, user_id: str | None = None) -> None:
-        """End a login, of a user where one is given. Raises NotFound."""
+    def end(self, ident: str, by: By, user_id: str | None = None) -> Way:
+        """End a login, of a user where one is given; how it was begun. Raises NotFound."""
         which = [LoginRow.id == ident, *([LoginRow.user_id == user_id] if user_id is not None else [])]
 
-        def change(connection: Connection) -> None:
-            whose = connection.execute(select(LoginRow.user_id).where(*which)).scalar()
-            if whose is None:
+        def change(connection: Connection) -> Way:
+            found = connection.execute(select(*SHOWN).where(*which)).mappings().one_or_none()
+            if found is None:
                 raise NotFound("there is no such login", remedy="GET /api/logins lists those that are open.")
+            ended = Login(**found)
             connection.execute(delete(LoginRow).where(*which))
             noted(connection, by, "logout", {"login": ident})
-            happened(connection, "accounts", "login ended", {"login": ident}, owner=whose)
+            happened(connection, "accounts", "login ended", {"login": ident}, owner=ended.user_id)
+            return ended.way
 
-        self._writer.write(change)
+        return self._writer.write(change)
 
     def _seen(self, ident: str, user_id: str, now: float) -> None:
         """Written when there is time: a database that can't be written keeps nobody out."""

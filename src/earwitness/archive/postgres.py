@@ -1,10 +1,10 @@
 """What PostgreSQL needs beside SQL: how it is reached, and what its errors mean."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError
 
 from earwitness.archive.sqlite import WAIT_S, WRITES
 from earwitness.errors import BadInput, Busy, EarwitnessError, Missing, StorageFailed
@@ -24,6 +24,12 @@ MEANINGS = (
     (("3D000",), "does not exist", "Make it with `createdb`, or correct EARWITNESS_DATABASE_URL."),
 )
 """By the beginning of the SQLSTATE: what is said of the database, and what to do."""
+
+INDEXES = """
+SELECT quote_ident(c.relname) FROM pg_class c JOIN pg_am a ON a.oid = c.relam JOIN pg_index i ON i.indexrelid = c.oid
+WHERE a.amname = 'btree' AND c.relnamespace = current_schema()::regnamespace AND i.indisvalid
+"""
+"""Names of the indexes that `amcheck` can look at."""
 
 WAITS = ("40001", "40P01", "55P03", "57014", "53300", "57P03")
 """SQLSTATEs that pass: deadlocks, locks and time limits, too many connections, a server that starts."""
@@ -100,9 +106,30 @@ def emptied(source: Engine) -> bool:
     return True
 
 
+def damage(connection: Connection, tables: Sequence[str]) -> list[str]:
+    """What of some tables can't be read, in sentences; with the extension amcheck their indexes are looked at too."""
+    asked = [(f"the table {t}", text(f'SELECT sum(length(t::text)) FROM "{t}" t')) for t in tables]  # noqa: S608 - ours
+    if connection.execute(text("SELECT 1 FROM pg_extension WHERE extname = 'amcheck'")).scalar():
+        names = connection.execute(text(INDEXES)).scalars().all()
+        check = text("SELECT bt_index_check(to_regclass(:name), true)")
+        asked += [(f"the index {name}", check.bindparams(name=name)) for name in names]
+    found = list[str]()
+    for what, query in asked:
+        try:
+            with connection.begin_nested():
+                connection.execute(query).all()
+        except DBAPIError as error:
+            if connection.invalidated:
+                raise
+            found.append(f"{what} is damaged: {str(error.orig).strip().splitlines()[0]}")
+    return found
+
+
 def explained(error: DBAPIError, url: str) -> EarwitnessError:
     """An error of the database as one of ours."""
     code, name = str(getattr(error.orig, "sqlstate", None) or ""), shown(url)
+    if isinstance(error, DataError):
+        return BadInput("what is asked holds a character or a number that the database does not take")
     if code.startswith(WAITS):
         return Busy(f"the database {name} is held by others", retry_after_s=2.0)
     for starts, what, remedy in MEANINGS:

@@ -6,7 +6,7 @@ voices are kept in 32 bits. Every question is asked for a viewer, and what they 
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -199,7 +199,7 @@ def put(
     began_s = given["began_s"]
     take = {"recording_id": ident, "began_s": began_s, "start_s": 0.0, "end_s": transcript.duration_s, "why": "end"}
     connection.execute(insert(TakeRow).values(**take))
-    fill(connection, ident, segments, transcript, began_s)
+    fill(connection, ident, segments, transcript, lambda at_s: began_s + at_s)
     happened(connection, "recordings", "made", {"id": ident, "kind": given["kind"], "state": state}, recording=ident)
 
 
@@ -208,15 +208,18 @@ def fill(
     ident: str,
     segments: Sequence[dict[str, Any]],
     transcript: Transcript,
-    began_s: float,
+    clock: Callable[[float], float],
     *,
     after: int = 0,
 ) -> None:
-    """Give a recording its segments, numbered `after` those that are there, and its speakers."""
+    """Give a recording its segments, numbered `after` those that are there, and its speakers.
+
+    `clock` tells the Unix time of a second of it.
+    """
     if segments:
         fresh = {"recording_id": ident, "revision": 0, "by_person": False}
         numbered = enumerate(segments, after + 1)
-        rows = [{**s, **fresh, "number": n, "said_s": began_s + s["start_s"]} for n, s in numbered]
+        rows = [{**s, **fresh, "number": n, "said_s": clock(s["start_s"])} for n, s in numbered]
         connection.execute(insert(SegmentRow), rows)
     if transcript.speakers:
         model = transcript.provenance.methods.get("speakers")

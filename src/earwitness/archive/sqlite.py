@@ -2,7 +2,10 @@
 
 import os
 import sqlite3
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -17,6 +20,9 @@ WAIT_S = 10.0
 
 WRITES = "earwitness_writes"
 """Execution option of connections that will write, and so take their turn at once."""
+
+MAKING = threading.Lock()
+"""Held while a file is made, so that no thread opens it as a database before it is closed here."""
 
 SETUP = (
     f"PRAGMA busy_timeout = {int(1000 * WAIT_S)}",
@@ -71,12 +77,20 @@ def engine(file: Path) -> Engine:
 
 
 def made(file: Path) -> None:
-    """Make an empty file that its owner alone may read, unless it is there. Raises StorageFailed."""
+    """Make an empty file that its owner alone may read, unless it is there. Raises StorageFailed.
+
+    One that is there is never opened here: closing any descriptor of a file ends all locks of the process on it
+    (POSIX), SQLite's too, and the next program that closes the database takes away the log of those who use it.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        with MAKING, suppress(FileExistsError):
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise StorageFailed(f"{file} can't be opened for writing: {error.strerror or error}") from error
+    if not file.is_file() or not os.access(file, os.R_OK | os.W_OK):
+        why = "this user may not" if file.is_file() else "it is no file"
+        raise StorageFailed(f"{file} can't be opened for writing: {why}")
 
 
 def log_ahead(source: Engine) -> None:
@@ -94,6 +108,24 @@ def log_ahead(source: Engine) -> None:
                 "the database can't keep a log of its own beside it", remedy="Choose a folder on a local disk."
             )
         time.sleep(0.02)
+
+
+def notices(source: Engine, each_s: float) -> Iterator[bool]:
+    """Whether another connection wrote something since it was last asked, every so many seconds; one is held for it.
+
+    The first answer is yes, since nobody asked before. Source: sqlite.org/pragma.html, data_version.
+    """
+    connection = source.raw_connection()
+    try:
+        cursor, before = connection.cursor(), -1
+        while True:
+            cursor.execute("PRAGMA data_version")
+            ((now,),) = cursor.fetchall()
+            yield now != before
+            before = now
+            time.sleep(each_s)
+    finally:
+        connection.close()
 
 
 def emptied(source: Engine) -> bool:

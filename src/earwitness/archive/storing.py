@@ -5,18 +5,19 @@ nothing, and the session goes on meanwhile. What an earlier process kept already
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.exc import OperationalError
 
-from earwitness.archive import shapes, told
+from earwitness.archive import shapes, tail, told
 from earwitness.archive.database import Database
+from earwitness.archive.job import Order
 from earwitness.archive.recordings import new_id, titled
 from earwitness.archive.schema.heard import FileRow, RecordingRow, TakeRow
 from earwitness.archive.writer import Writer
@@ -53,6 +54,9 @@ class Opening:
     source: str | None = None
     task: Task = "transcribe"
     provenance: Provenance = field(default_factory=lambda: Provenance("", "", "", "", {}))
+
+
+_THERE = select(RecordingRow.id).where(RecordingRow.id == bindparam("ident"))
 
 
 class Storing:
@@ -111,8 +115,16 @@ class Storing:
     def close(self, *, later: bool) -> None:
         """The session is let go of; `later` it may be taken up again. Does not wait."""
         if self._take is not None and not self._over and not later:
-            self._owed.append(self._closing("part", "left", None))
+            self._owed.append(partial(tail.left, self.id, "left", held=self._held(), torn=False))
         self._keep(0.0)
+
+    def hand_on(self, order: Order | None) -> Notice | None:
+        """Nobody goes on with the session: a job has what was heard and has no text yet; None where nothing is left."""
+        if order is None:
+            self._owed.append(self._closing("whole", "crash", None))
+        else:
+            self._owed.append(partial(tail.queued, self.id, "crash", order, held=self._held()))
+        return self._keep()
 
     # ── what comes of an event ──
     def _take_in(self, numbered: Numbered) -> None:
@@ -151,8 +163,10 @@ class Storing:
         self._owed.append(partial(told.next_take, self.id, end_s, why, self._take))
 
     def _closing(self, state: str, why: str, duration_s: float | None) -> partial[None]:
-        held = {"suppressed": tuple(self._suppressed), "notices": tuple(self._notices)}
-        return partial(told.closed, self.id, state, why, duration_s, held)
+        return partial(told.closed, self.id, state, why, duration_s, self._held())
+
+    def _held(self) -> tail.Held:
+        return {"suppressed": tuple(self._suppressed), "notices": tuple(self._notices)}
 
     # ── keeping it ──
     def _keep(self, patience_s: float = PATIENCE_S) -> Notice | None:
@@ -216,8 +230,7 @@ class Storing:
 
 def _all(ident: str, changes: Sequence[partial[None]], connection: Connection) -> bool:
     """Make some changes; False where the recording is gone."""
-    there = select(RecordingRow.id).where(RecordingRow.id == ident)
-    if changes[0].func is not told.opened and connection.execute(there).scalar() is None:
+    if changes[0].func is not told.opened and connection.execute(_THERE, {"ident": ident}).scalar() is None:
         return False
     for change in changes:
         change(connection)
@@ -249,9 +262,3 @@ def left_open(connection: Connection, place: str | None) -> list[tuple[str, str]
     asked = select(RecordingRow.id, RecordingRow.session, RecordingRow.about).where(RecordingRow.state == "open")
     rows = connection.execute(asked.where(RecordingRow.session.is_not(None)))
     return [(row.id, row.session) for row in rows if place in {None, row.about.get("place")}]
-
-
-def abandon(ident: str, connection: Connection) -> None:
-    """Close a recording of which nothing more comes, where its last segment ends."""
-    held: Mapping[str, Sequence[dict[str, Json]]] = {"suppressed": (), "notices": ()}
-    told.closed(ident, "part", "crash", None, held, connection)

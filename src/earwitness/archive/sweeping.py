@@ -18,7 +18,7 @@ from earwitness.archive.happened import happened
 from earwitness.archive.recordings import taken_away
 from earwitness.archive.schema.heard import FileRow, RecordingRow, SourceRow
 from earwitness.archive.search.index import tidied
-from earwitness.archive.storing import abandon
+from earwitness.archive.tail import left
 from earwitness.archive.whole import Archive
 
 KINDS = ("video", "picture", "upload", "audio")
@@ -219,7 +219,7 @@ def _close_lost(archive: Archive, now: float) -> None:
     with archive.database.reading() as connection:
         found = () if connection is None else connection.execute(lost).scalars().all()
     for ident in found:
-        archive.writer.write(partial(abandon, ident))
+        archive.writer.write(partial(left, ident, "crash"))
 
 
 def _unlinked(path: Path) -> bool:

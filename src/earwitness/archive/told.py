@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from earwitness.archive.happened import happened
 from earwitness.archive.recordings import known
@@ -14,6 +14,27 @@ from earwitness.types import Json, Speaker
 
 MACHINE = "machine"
 """Who changes what no person changes."""
+
+# Of every segment that is said, so made once: to make them costs more than to execute them.
+_NUMBERED = select(SegmentRow.__table__).where(
+    SegmentRow.recording_id == bindparam("ident"), SegmentRow.number == bindparam("nth")
+)
+_SAID = insert(SegmentRow.__table__)  # type: ignore[arg-type]
+_SPEAKS = select(SpeakerRow.label).where(
+    SpeakerRow.recording_id == bindparam("ident"), SpeakerRow.label == bindparam("who")
+)
+_REACHED = (
+    update(RecordingRow.__table__)  # type: ignore[arg-type]
+    .where(RecordingRow.id == bindparam("ident"))
+    .values(
+        changed_s=bindparam("now_s"),
+        told=bindparam("seq"),
+        language=func.coalesce(RecordingRow.language, bindparam("spoken")),
+        duration_s=case(
+            (RecordingRow.duration_s < bindparam("reached_s"), bindparam("reached_s")), else_=RecordingRow.duration_s
+        ),
+    )
+)
 
 
 def opened(ident: str, row: Mapping[str, Any], take: tuple[float, float], connection: Connection) -> None:
@@ -30,18 +51,15 @@ def final(ident: str, row: Mapping[str, Any], seq: int, connection: Connection) 
     number = {"number": row["number"], "end_s": row["end_s"]}
     there = _numbered(connection, ident, row["number"])
     if there is None:
-        made = connection.execute(
-            insert(SegmentRow).values(recording_id=ident, revision=0, by_person=False, **row)
-        ).inserted_primary_key
+        fresh = {"recording_id": ident, "revision": 0, "by_person": False}
+        made = connection.execute(_SAID, {**row, **fresh}).inserted_primary_key
         assert made is not None
         happened(connection, "segments", "made", {"id": made[0], "recording": ident, **number}, recording=ident)
     else:
         changed(connection, there, row, "again", MACHINE)
     speaks(connection, ident, row["speaker"])
-    longer = func.coalesce(RecordingRow.language, row["language"])
-    touch(connection, ident, told=seq, language=longer)
-    asked = update(RecordingRow).where(RecordingRow.id == ident, RecordingRow.duration_s < row["end_s"])
-    connection.execute(asked.values(duration_s=row["end_s"]))
+    reached = {"seq": seq, "spoken": row["language"], "reached_s": row["end_s"]}
+    connection.execute(_REACHED, {"ident": ident, "now_s": time.time(), **reached})
 
 
 def revised(ident: str, number: int, what: str, row: Mapping[str, Any], seq: int, connection: Connection) -> None:
@@ -95,14 +113,26 @@ def closed(
     about["complete"], about["suppressed"] = state == "whole", list(held["suppressed"])
     about["provenance"] = {**about["provenance"], "notices": list(held["notices"])}
     _end_take(connection, ident, end_s, why)
+    spoken(connection, ident)
+    touch(connection, ident, state=state, duration_s=end_s, about=about)
+    happened(connection, "recordings", "closed", {"id": ident, "state": state, "why": why}, recording=ident)
+
+
+def spoken(connection: Connection, ident: str) -> None:
+    """How long each speaker spoke, by the segments."""
     speech = (
         select(func.coalesce(func.sum(SegmentRow.end_s - SegmentRow.start_s), 0.0))
         .where(SegmentRow.recording_id == ident, SegmentRow.speaker == SpeakerRow.label)
         .scalar_subquery()
     )
     connection.execute(update(SpeakerRow).where(SpeakerRow.recording_id == ident).values(speech_s=speech))
-    touch(connection, ident, state=state, duration_s=end_s, about=about)
-    happened(connection, "recordings", "closed", {"id": ident, "state": state, "why": why}, recording=ident)
+
+
+def settled(connection: Connection, ident: str, state: str) -> None:
+    """What was still to be transcribed of a recording is, or will not be."""
+    about = connection.execute(select(RecordingRow.about).where(RecordingRow.id == ident)).scalar_one()
+    touch(connection, ident, state=state, about={**about, "complete": state == "whole"})
+    happened(connection, "recordings", "closed", {"id": ident, "state": state, "why": "tail"}, recording=ident)
 
 
 def changed(
@@ -136,14 +166,12 @@ def changed(
 
 
 def _numbered(connection: Connection, ident: str, number: int) -> Mapping[Any, Any] | None:
-    asked = select(SegmentRow.__table__).where(SegmentRow.recording_id == ident, SegmentRow.number == number)
-    return connection.execute(asked).mappings().one_or_none()
+    return connection.execute(_NUMBERED, {"ident": ident, "nth": number}).mappings().one_or_none()
 
 
 def speaks(connection: Connection, ident: str, label: str | None) -> None:
     """See that a speaker is there."""
-    there = select(SpeakerRow.label).where(SpeakerRow.recording_id == ident, SpeakerRow.label == label)
-    if label is not None and connection.execute(there).scalar() is None:
+    if label is not None and connection.execute(_SPEAKS, {"ident": ident, "who": label}).scalar() is None:
         row = {"recording_id": ident, "label": label, "speech_s": 0.0, "by_person": False}
         connection.execute(insert(SpeakerRow).values(**row))
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from earwitness.archive.schema import HEAD
+from earwitness.archive import postgres
+from earwitness.archive.schema import HEAD, Tables
 from earwitness.archive.schema.heard import FileRow
-from earwitness.archive.sweeping import orphaned
+from earwitness.archive.sweeping import free, orphaned
 from earwitness.archive.whole import Archive
 from earwitness.errors import BadInput, Busy, NotFound, StorageFailed, Unsupported
 from earwitness.files import digest
@@ -52,10 +53,22 @@ def check(archive: Archive) -> Health:
             damage += [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check") if row[0] != "ok"]
             for row in connection.exec_driver_sql("PRAGMA foreign_key_check"):
                 damage.append(f"row {row[1]} of {row[0]} belongs to a row of {row[2]} that is not there")
+        else:
+            damage += postgres.damage(connection, [table.name for table in Tables.metadata.sorted_tables])
         paths = connection.execute(select(FileRow.path).order_by(FileRow.path)).scalars().all()
     missing = [path for path in paths if not (archive.folder / path).is_file()]
     orphans = [path.relative_to(archive.folder).as_posix() for path in orphaned(archive)]
     return Health(tuple(damage), tuple(missing), tuple(orphans))
+
+
+def sizes(archive: Archive) -> dict[str, float]:
+    """Bytes of the archive's files by what they are, of its `database`, and of the disk what is `free`."""
+    found = {"database": float(archive.database.size()), "free": float(free(archive.folder))}
+    with archive.database.reading() as connection:
+        if connection is not None:
+            asked = select(FileRow.kind, func.sum(FileRow.size)).group_by(FileRow.kind)
+            found |= {kind: float(size) for kind, size in connection.execute(asked)}
+    return found
 
 
 def backup(archive: Archive, target: Path) -> int:

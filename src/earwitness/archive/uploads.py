@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from earwitness.archive.database import Database
 from earwitness.archive.schema.work import UploadRow
+from earwitness.archive.shapes import line
 from earwitness.archive.viewer import Viewer
 from earwitness.archive.writer import Writer
 from earwitness.errors import Busy, NotFound
@@ -16,6 +17,9 @@ from earwitness.types import Json
 
 MOST = 1000
 """Uploads that may be open at a time for one owner."""
+
+TOGETHER = 500
+"""Ids in one question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,8 @@ class Uploads:
 
     def add(self, viewer: Viewer, name: str, size: int, about: Mapping[str, Json]) -> Arriving:
         """A new one. Raises Busy where too many are open."""
-        now, ident = time.time(), f"u_{secrets.token_hex(16)}"[:32]
-        row = {"id": ident, "owner_id": viewer.owner, "name": name[:300], "size": size, "about": dict(about)}
+        now, ident, name = time.time(), f"u_{secrets.token_hex(16)}"[:32], line(name)[:300]
+        row = {"id": ident, "owner_id": viewer.owner, "name": name, "size": size, "about": dict(about)}
         mine = select(func.count()).where(UploadRow.owner_id.is_not_distinct_from(viewer.owner))
         fresh = insert(UploadRow).values(row | {"made_s": now, "changed_s": now})
 
@@ -48,7 +52,7 @@ class Uploads:
             connection.execute(fresh)
 
         self._writer.write(change)
-        return Arriving(ident, name[:300], size, about, now)
+        return Arriving(ident, name, size, about, now)
 
     def one(self, viewer: Viewer, ident: str) -> Arriving:
         """An upload. Raises NotFound."""
@@ -60,10 +64,12 @@ class Uploads:
             raise NotFound("there is no such upload", remedy="Begin it anew: POST /api/uploads.")
         return Arriving(*row)
 
-    def touch(self, ident: str) -> None:
-        """Something came."""
-        new = update(UploadRow).where(UploadRow.id == ident).values(changed_s=time.time())
+    def touch(self, ident: str) -> float:
+        """Something came; when that was."""
+        now = time.time()
+        new = update(UploadRow).where(UploadRow.id == ident).values(changed_s=now)
         self._writer.write(lambda c: c.execute(new).rowcount)
+        return now
 
     def remove(self, idents: Sequence[str]) -> None:
         """Forget some."""
@@ -76,6 +82,15 @@ class Uploads:
             if connection is None:
                 return ()
             return tuple(connection.execute(select(UploadRow.id).where(UploadRow.changed_s < before_s)).scalars())
+
+    def there(self, idents: Sequence[str]) -> set[str]:
+        """Those of some uploads that there are."""
+        with self._database.reading() as connection:
+            if connection is None:
+                return set()
+            parts = (idents[low : low + TOGETHER] for low in range(0, len(idents), TOGETHER))
+            found = (select(UploadRow.id).where(UploadRow.id.in_(part)) for part in parts)
+            return {ident for asked in found for ident in connection.execute(asked).scalars()}
 
 
 def _sees(viewer: Viewer) -> ColumnElement[bool]:

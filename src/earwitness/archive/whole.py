@@ -20,13 +20,17 @@ from earwitness.archive.writer import Writer
 class Archive:
     """Everything that is kept. Nothing is opened or made before it is wanted. Safe to share between threads."""
 
-    def __init__(self, place: Path | str, folder: Path, woken: Callable[[], None] = lambda: None) -> None:
-        """`place` is that of the database, `folder` that of the files; `woken` is called after something was kept."""
+    def __init__(self, place: Path | str, folder: Path, written: Callable[[], None] = lambda: None) -> None:
+        """`place` is that of the database, `folder` that of the files; `written` after each transaction of this one."""
         self.folder = folder
         self.database = Database(place)
         self.bell = Bell()
-        self.bell.heard_by(woken)
-        self.writer = Writer(self.database, self.bell.ring)
+
+        def kept() -> None:
+            written()
+            self.bell.ring()
+
+        self.writer = Writer(self.database, kept)
         self.events = Events(self.database, self.writer, self.bell)
         self.seal = Seal(folder / "secrets.key")
         self.people = People(self.database)

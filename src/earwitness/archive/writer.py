@@ -1,21 +1,26 @@
 """One thread writes everything: changes that come at the same time are kept by one transaction, and so by one fsync.
 
-A change is a function of the connection. What it returns is told once it is kept, not before; what it raises undoes
-that change alone. Changes are made in the order in which they came.
+A change is a function of the connection and of nothing else, because it may be made twice: where one of several raises,
+all are made anew, each so that what it raises undoes that one alone. What a change returns is told once it is kept, not
+before. Changes are made in the order in which they came.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from earwitness.archive.database import Database
 from earwitness.errors import Busy, EarwitnessError, StorageFailed
 
 T = TypeVar("T")
+Waiting: TypeAlias = "tuple[Callable[[Connection], Any], Future[Any]]"
+Made = tuple[Any, Exception | None]
+"""What a change returned, or raised."""
 
 TOGETHER = 200
 """Changes in one transaction at most: whoever comes late in a long queue shall not wait for all of it."""
@@ -29,7 +34,7 @@ class Writer:
 
     def __init__(self, database: Database, after: Callable[[], None] = lambda: None) -> None:
         self._database, self._after = database, after
-        self._waiting = deque[tuple[Callable[[Connection], Any], Future[Any]]]()
+        self._waiting = deque[Waiting]()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -82,27 +87,63 @@ class Writer:
             if some:
                 self._keep(some)
 
-    def _keep(self, some: list[tuple[Callable[[Connection], Any], "Future[Any]"]]) -> None:
-        done = list[tuple[Future[Any], Any, Exception | None]]()
+    def _keep(self, some: Sequence[Waiting]) -> None:
         try:
-            with self._database.writing() as connection:
-                for change, told in some:
-                    try:
-                        with connection.begin_nested():
-                            done.append((told, change(connection), None))
-                    except EarwitnessError as error:
-                        done.append((told, None, error))
-                    except Exception as error:
-                        if connection.invalidated or not connection.in_transaction():
-                            raise  # the connection is lost, or the disk full: nothing of this is kept
-                        done.append((told, None, error))
+            done = self._together(some) or self._apart(some)
         except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
             for _, told in some:
                 told.set_exception(error)
             return
-        for told, value, failed in done:
+        for (_, told), (value, failed) in zip(some, done, strict=True):
             if failed is None:
                 told.set_result(value)
             else:
                 told.set_exception(failed)
         self._after()
+
+    def _together(self, some: Sequence[Waiting]) -> list[Made] | None:
+        """Make the changes of a transaction; None where one of several fails: nothing of them is kept then.
+
+        A change nearly never fails, and a savepoint around each takes as long as the change itself.
+        """
+        done, failed = list[Made](), None
+        try:
+            with self._database.writing() as connection:
+                for change, _ in some:
+                    try:
+                        done.append((change(connection), None))
+                    except Exception as error:
+                        failed = None if _lost(connection, error) else error
+                        raise
+        except Exception:
+            if failed is None:  # nothing can be kept, or it is not known whether it was
+                raise
+            return [(None, self._explained(failed))] if len(some) == 1 else None
+        return done
+
+    def _apart(self, some: Sequence[Waiting]) -> list[Made]:
+        """The same where what one of them raises undoes that one alone."""
+        done = list[Made]()
+        with self._database.writing() as connection:
+            for change, _ in some:
+                try:
+                    with connection.begin_nested():
+                        done.append((change(connection), None))
+                except Exception as error:
+                    if _lost(connection, error):
+                        raise
+                    done.append((None, self._explained(error)))
+        return done
+
+    def _explained(self, error: Exception) -> Exception:
+        """The error that whoever waits is told: the database's own in our words."""
+        if not isinstance(error, DBAPIError):
+            return error
+        told = self._database.explained(error)
+        told.__cause__ = error
+        return told
+
+
+def _lost(connection: Connection, error: Exception) -> bool:
+    """Whether an error is the database's own: the connection is lost, or the disk full, and nothing is kept."""
+    return not isinstance(error, EarwitnessError) and (connection.invalidated or not connection.in_transaction())

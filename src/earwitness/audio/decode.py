@@ -137,7 +137,7 @@ def _pieces(
         gap_end = clock.gap_end(frame, mono.position)
         if gap_end is not None:
             yield from _given(mono, mono.flush())
-            yield from _silence(mono.end, gap_end)
+            yield from silence(mono.end, gap_end)
             mono.place(max(gap_end, mono.end))
         yield from _given(mono, mono.push(frame))
         report.decoded_s = timebase.seconds(mono.end)
@@ -250,7 +250,8 @@ def _given(mono: Mono, samples: Samples | None) -> Iterator[Audio]:
         yield Audio(samples, mono.end - len(samples))
 
 
-def _silence(start: int, end: int) -> Iterator[Audio]:
+def silence(start: int, end: int) -> Iterator[Audio]:
+    """Nothing from one position to another, as blocks."""
     for at in range(start, end, BLOCK):
         yield Audio(np.zeros(min(BLOCK, end - at), np.float32), at)
 

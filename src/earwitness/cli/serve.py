@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     import uvicorn
     from fastapi import FastAPI
-    from uvicorn._types import ASGISendEvent
+    from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 
     from earwitness.config import Settings
 
@@ -66,7 +66,8 @@ def bound(host: str, port: int, told_by: str) -> "socket.socket":
     from earwitness.errors import BadInput
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # by the name of its protocol asyncio knows that it may send small pieces at once; else each answer waits for 40 ms
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if sys.platform == "linux":  # else a connection to a peer that is there and reads nothing is never closed
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
@@ -82,12 +83,18 @@ def bound(host: str, port: int, told_by: str) -> "socket.socket":
 
 
 def run(settings: "Settings", listener: "socket.socket") -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal comes. Raises why the server could not begin."""
     from earwitness import traces
     from earwitness.api.app import create
 
     with traces.exporting():
-        serving(create(settings)).run(sockets=[listener])
+        app = create(settings)
+        try:
+            serving(app).run(sockets=[listener])
+        except SystemExit:
+            if app.state.failed is not None:
+                raise app.state.failed from None
+            raise
 
 
 def serving(app: "FastAPI") -> "uvicorn.Server":
@@ -95,6 +102,8 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
     import uvicorn
     from typing_extensions import override
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    from earwitness.api.proxies import Peers
 
     class Sockets(WebSocketsSansIOProtocol):
         @override
@@ -110,9 +119,20 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
             await app.state.house.sessions.drain()
             await super().shutdown(sockets)
 
+    reached = Peers(app, app.state.house.settings.login_proxies)
+
+    async def told(scope: "Scope", receive: "ASGIReceiveCallable", send: "ASGISendCallable") -> None:
+        async def sending(message: "ASGISendEvent") -> None:
+            if message["type"] == "lifespan.startup.failed" and app.state.failed is not None:
+                message["message"] = ""  # instead of where in the code it was
+            await send(message)
+
+        await reached(scope, receive, sending)  # type: ignore[arg-type]
+
     return Server(
         uvicorn.Config(
-            app,
+            told,
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=5,

@@ -44,13 +44,21 @@ def list_(as_json: AsJson = False) -> None:
 
 
 @app.command("add")
-def add(name: Annotated[str, typer.Argument(metavar="NAME", help="What to call them.")], role: Role = "viewer") -> None:
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call them.")],
+    role: Role = "viewer",
+    subject: Annotated[
+        str | None, typer.Option(help="Who vouches for them, and as whom: 'ISSUER ID' or 'proxy NAME'. No password.")
+    ] = None,
+) -> None:
     """Make an account. The first is an administrator's, and closes the server to whoever has none."""
     from earwitness.archive.account import By, named, role_of
+    from earwitness.archive.vouched import subject_from
 
     named(name), role_of(role)
+    vouched = None if subject is None else subject_from(subject)
     with accounts() as found:
-        user = found.add(name, role, asked(), By())
+        user = found.add(name, role, asked() if vouched is None else None, By(), vouched)
     typer.echo(f"{user.name}  {user.id}  {user.role}")
 
 
@@ -73,6 +81,31 @@ def role(who: Who, role: Role) -> None:
     with accounts() as found:
         user = found.change(found.meant(who).id, By(), role=role)
     typer.echo(f"{user.name}  {user.id}  {user.role}")
+
+
+@app.command("link")
+def link(
+    who: Who,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="'ISSUER ID', or 'proxy NAME'.")],
+) -> None:
+    """Let somebody whom a provider or a proxy vouches for come in as a user who is here."""
+    from earwitness.archive.account import By
+    from earwitness.archive.vouched import subject_from
+
+    vouched = subject_from(subject)
+    with accounts() as found:
+        user = found.vouched.link(found.meant(who).id, vouched, By())
+    typer.echo(f"{user.name}  {user.id}  {user.subject}")
+
+
+@app.command("unlink")
+def unlink(who: Who) -> None:
+    """Undo that. Logins by a provider end."""
+    from earwitness.archive.account import By
+
+    with accounts() as found:
+        user = found.vouched.link(found.meant(who).id, None, By())
+    typer.echo(f"{user.name} comes in by a password alone")
 
 
 @app.command("remove")

@@ -1,8 +1,7 @@
 """Whisper on MLX: Apple's graphics, where weights and sound lie in one memory.
 
 The network is written here in MLX's own operations; mlx-whisper, whose model files this reads, wants torch and numba
-installed and decodes one clip at a time. On Linux MLX computes on the processor, right and very slowly.
-
+installed and decodes one clip at a time. On Linux MLX computes on the processor, very slowly.
 Source: mlx 0.20 and later; openai-whisper 20250625, `whisper/model.py`, for the network.
 """
 
@@ -39,6 +38,7 @@ class Net:
         steps = np.exp(-np.log(10_000) / (sizes["n_audio_state"] // 2 - 1) * np.arange(sizes["n_audio_state"] // 2))
         angles = np.arange(self.places)[:, None] * steps
         self._places = mx.array(np.concatenate([np.sin(angles), np.cos(angles)], axis=1)).astype(self._kind)
+        mx.eval(*self._w.values(), self._places)  # what is still to be computed can be so by this thread alone
 
     def hear(self, mels: NDArray[np.float32]) -> list[tuple[Any, Any]]:
         """The keys and values of the cross-attention, of each layer."""

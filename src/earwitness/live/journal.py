@@ -21,7 +21,7 @@ import numpy as np
 
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Busy, EarwitnessError, StorageFailed
-from earwitness.events import Ended, Final, Numbered, Partial, Revised, Settled
+from earwitness.events import Ended, Failed, Final, Numbered, Partial, Revised, Settled
 from earwitness.live import told
 from earwitness.live.session import Since
 from earwitness.types import Samples
@@ -142,6 +142,11 @@ def finished(folder: Path) -> bool:
     """Whether all of a session was told."""
     last = deque(records.whole(folder / TOLD), maxlen=2)  # what sound is done with may be written down after the end
     return any(isinstance(e.event, Ended) for record in last for e in _events(record))
+
+
+def broke(folder: Path) -> int:
+    """How often a session broke, each time in another process or when it was taken up again."""
+    return sum(isinstance(e.event, Failed) and e.event.fatal for e in read(folder))
 
 
 def reached(folder: Path) -> tuple[Since, int]:

@@ -38,9 +38,9 @@ class Own:
         """The text so far of a clip that has sound up to the position `end`, and silence behind it."""
         return self._seat.step(clip, partial(self._step, clip, end, whole=False), urgency)
 
-    def finish(self, clip: Clip, end: int) -> Future[Segments]:
+    def finish(self, clip: Clip, end: int, urgency: Urgency = Urgency.LIVE_FINAL) -> Future[Segments]:
         """The text of such a clip when it is whole."""
-        return self._seat.step(clip, partial(self._step, clip, end, whole=True), Urgency.LIVE_FINAL)
+        return self._seat.step(clip, partial(self._step, clip, end, whole=True), urgency)
 
     def __enter__(self) -> Self:
         return self

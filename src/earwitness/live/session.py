@@ -32,6 +32,7 @@ from earwitness.events import (
     SpeechStarted,
 )
 from earwitness.live.captions import Captions
+from earwitness.live.early import Early
 from earwitness.live.following import Following
 from earwitness.live.own import Own
 from earwitness.models.lane import Seat, Urgency
@@ -53,9 +54,6 @@ BLOCK = timebase.samples(1.0)
 
 RELIEF_S = 2.0
 """Where the oldest utterance has waited so long for its text, a smaller model helps, if there is one."""
-
-EARLY_S = 2.0
-"""A source so far ahead of the clock is no live one: it can wait, and nothing of it is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +128,9 @@ class Session:
         self._relief, self._relieved, self._own = relief, False, own
         self._finals = list[Final]()
         self._suppressed: tuple[Suppressed, ...] = ()
-        self._first = self._received = since.position
+        self._received = since.position
         self._utterances, self._segments = since.utterances, since.segments
-        self._began: float | None = None
+        self._early = Early(clock)
         self._ended = self._over = False
 
     # ── what its owner may ask ──
@@ -158,14 +156,14 @@ class Session:
 
     @property
     def lag_s(self) -> float:
-        """How long the oldest utterance that is over has waited for its text; 0 where none waits."""
+        """How long the oldest utterance that is over has waited for its text; 0 where none waits, or the source can."""
         first = next(iter((*self._sent, *self._held)), None)
-        return 0.0 if first is None else self._clock() - first.since
+        return 0.0 if first is None or self._can_wait else self._early.late_s(first.since)
 
     @property
     def full(self) -> bool:
         """Whether its source should wait: it is ahead of the clock, and enough of it is in work."""
-        return len(self._held) >= AHEAD and self._early
+        return self._can_wait and (len(self._held) >= AHEAD or self._behind)
 
     @property
     def strain(self) -> float:
@@ -193,7 +191,7 @@ class Session:
         told = list[Event]()
         if self._ended:
             return told
-        self._began = self._clock() if self._began is None else self._began
+        self._early.comes(self._received, waits=bool(self._held or self._sent))
         clean = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
         for low in range(0, len(clean), BLOCK):
             block = clean[low : low + BLOCK]
@@ -217,6 +215,7 @@ class Session:
             stable, draft = " ".join(words.stable), " ".join(words.draft)
             told.append(Partial(self._utterances + 1, stable, draft, span.start_s, span.end_s))
         told += [e for f in self._following for e in f.collect()]
+        self._send()  # what waited for the followers
         if self._ended and not self._over and not self._sent and not self.followed:
             self._over = True
             told += [*(e for f in self._following for e in f.end()), Ended(self.received_s)]
@@ -274,13 +273,13 @@ class Session:
         if late and not self._relieved:
             self._relieved = True
             self._noticed.append(Noted(Notice("smaller_model", "text comes late, so a smaller model takes part of it")))
-        future = (self._relief if late and self._relief else self._seat).submit(clip, Urgency.LIVE_FINAL)
+        future = (self._relief if late and self._relief else self._seat).submit(clip, self._urgency)
         future = _marked(future) if late else future
         future.add_done_callback(lambda _: self._wake())
         return future
 
     def _look(self, stretch: Stretch, *, soon: bool) -> Future[Segments]:
-        urgency = Urgency.LIVE_FINAL if soon else Urgency.LIVE_PARTIAL
+        urgency = self._urgency if soon else Urgency.LIVE_PARTIAL
         clip, own = self._walk.clip(stretch), self._own
         future = own.look(clip, stretch.audio.end, urgency) if own else self._seat.submit(clip, urgency)
         future.add_done_callback(lambda _: self._wake())
@@ -295,21 +294,31 @@ class Session:
             look.cancel()
         if self._own is None or self._held or self._late:
             return None
-        future = self._own.finish(self._walk.clip(stretch), stretch.audio.end)
+        future = self._own.finish(self._walk.clip(stretch), stretch.audio.end, self._urgency)
         future.add_done_callback(lambda _: self._wake())
         return future
 
     @property
-    def _early(self) -> bool:
-        heard_s = timebase.seconds(self._received - self._first)
-        return self._began is not None and heard_s - (self._clock() - self._began) > EARLY_S
+    def _can_wait(self) -> bool:
+        return self._early.ahead(self._received)
+
+    @property
+    def _behind(self) -> bool:
+        """Whether there is enough to be learned of what was told, so that a source that can wait should."""
+        return any(f.waiting >= AHEAD for f in self._following)
+
+    @property
+    def _urgency(self) -> Urgency:
+        """That of final text: of a source that can wait it comes after that of sources which can't."""
+        return Urgency.INTERACTIVE if self._can_wait else Urgency.LIVE_FINAL
 
     def _send(self) -> None:
         """Hand over what is held while there is room; of a source that can't wait, give up what would come too late."""
-        now, late_s = self._clock(), self._captioning.most_lag_s
-        if self._held and not self._early:
-            self._held = deque(_given_up(due) if now - due.since > late_s else due for due in self._held)
-        while self._held and len(self._sent) < AHEAD:
+        waits, late_s = self._can_wait, self._captioning.most_lag_s
+        if not waits:
+            late = [self._early.late_s(due.since) > late_s for due in self._held]
+            self._held = deque(_given_up(due) if gone else due for due, gone in zip(self._held, late, strict=True))
+        while self._held and len(self._sent) < AHEAD and not (waits and self._behind):
             due = self._held.popleft()
             if due.stretch is not None:
                 self._walk.add(due.stretch, due.look)

@@ -23,7 +23,9 @@ LEAST_NAMED_S = 2.0
 """Speech that a name must rest on."""
 
 MOST_WAITING = 20
-"""Utterances whose voices wait to be heard; those beyond stay without a label."""
+"""Utterances whose voices wait to be heard; those beyond stay without a label, which is told."""
+
+LATE = Notice("voices_left_out", "voices are heard too slowly here to follow: some of the text has no speaker")
 
 
 class Speaking:
@@ -45,6 +47,7 @@ class Speaking:
         self._ear, self._crowd, self._pool, self._wake, self._recognise = ear, crowd, pool, wake, recognise
         self._named = dict[str, Speaker]()
         self._noticed = set[Notice]()
+        self._left_out = False
         self._voices = who.Voices(labels=labels)
         self._waiting = deque[tuple[int, Future[Voiced | None]]]()
         self._told = OrderedDict[int, dict[int, tuple[Segment, int]]]()
@@ -57,7 +60,10 @@ class Speaking:
 
     def hear(self, utterance: int, audio: Audio, finals: Sequence[Final]) -> None:
         """An utterance whose text was told."""
-        if not finals or len(self._waiting) >= MOST_WAITING:
+        if not finals:
+            return
+        if len(self._waiting) >= MOST_WAITING:
+            self._left_out = True
             return
         self._told[utterance] = {final.id: (final.segment, 0) for final in finals}
         while len(self._told) > who.KEPT + MOST_WAITING:
@@ -68,7 +74,7 @@ class Speaking:
 
     def collect(self) -> list[Event]:
         """What was learned since, in the order of the utterances."""
-        told = list[Event]()
+        told = self._news({LATE} if self._left_out else set())
         while self._waiting and self._waiting[0][1].done():
             utterance, future = self._waiting.popleft()
             try:
@@ -91,14 +97,18 @@ class Speaking:
         rows = {label: mean.voice / max(float(np.linalg.norm(mean.voice)), 1e-9) for label, mean in heard.items()}
         speakers = (Speaker(i, round(heard[i].speech_s, 3), voice=tuple(row.tolist())) for i, row in rows.items())
         found, noticed = self._recognise(tuple(speakers))
-        told: list[Event] = [Noted(n) for n in noticed if n not in self._noticed]
-        self._noticed |= set(noticed)
+        told = self._news(set(noticed))
         for speaker in found:
             now, before = replace(speaker, voice=()), self._named.get(speaker.id, Speaker(speaker.id))
             if (now.name, now.person) != (before.name, before.person):
                 told.append(Named(now))
             self._named[now.id] = now
         return told
+
+    def _news(self, noticed: set[Notice]) -> list[Event]:
+        """Those notices that were not told yet."""
+        fresh, self._noticed = noticed - self._noticed, self._noticed | noticed
+        return [Noted(n) for n in sorted(fresh, key=lambda n: n.code)]
 
     def _corrected(self, corrections: Sequence[who.Correction]) -> list[Event]:
         return [e for c in corrections for e in self._revised(int(c.utterance), c.after)]

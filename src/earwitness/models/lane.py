@@ -111,6 +111,11 @@ class Lane:
         return len(self._waiting)
 
     @property
+    def waiting_s(self) -> float:
+        """Seconds of sound in the queue."""
+        return sum(item.clip.audio.duration_s for item in tuple(self._waiting))
+
+    @property
     def workers(self) -> int:
         """Clips, or batches of them, that are worked on at once."""
         return len(self._threads)

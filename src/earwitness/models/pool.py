@@ -50,6 +50,8 @@ class Loaded:
     waiting: int
     size: int
     load_s: float
+    waiting_s: float = 0.0
+    """Seconds of sound that wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +141,7 @@ class Pool:
         """What is loaded now."""
         with self._lock:
             now = self._clock()
-            return tuple(
-                Loaded(
-                    p.plan, p.users, 0.0 if p.users else now - p.idle_since, p.lane.result().waiting, p.size, p.load_s
-                )
-                for p in self._places.values()
-                if p.loaded
-            )
+            return tuple(_shown(p, now) for p in self._places.values() if p.loaded)
 
     def loading(self) -> tuple[Loading, ...]:
         """What is being loaded now."""
@@ -295,3 +291,8 @@ class Pool:
         for place in moved:
             place.lane.result().close()
             self._tell(Change("evicted", place.plan, place.size))
+
+
+def _shown(place: _Place, now: float) -> Loaded:
+    lane, idle_s = place.lane.result(), 0.0 if place.users else now - place.idle_since
+    return Loaded(place.plan, place.users, idle_s, lane.waiting, place.size, place.load_s, lane.waiting_s)

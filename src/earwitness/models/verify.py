@@ -105,6 +105,13 @@ def check(stored: Stored, *, quick: bool = False) -> Report:
     return replace(report, checked=tuple(checked), faults=tuple(faults), notes=tuple(notes))
 
 
+def checkpoint(stored: Stored) -> str:
+    """The model whose checkpoint a model was made from: as its manifest has it, or of the same name."""
+    kept = manifest.read(stored)
+    source, _, form = kept.origin.source.rpartition("/") if kept and kept.origin.how == "convert" else ("", "", "")
+    return source if form == "base" and source else stored.model
+
+
 def reference(
     root: Path, model: str, recordings: Sequence[Path], readable: Collection[str], run: Transcribe
 ) -> tuple[str, Sequence[str]]:

@@ -29,9 +29,7 @@ def asked(recipe: Recipe, can: Can, aligners: Languages) -> Ask:
     ask, name = recipe.ask, recipe.aligner
     if not ask.word_times or name is None or (name == AUTO and can.word_times):
         return ask
-    if name not in {AUTO, *aligners}:
-        known = ", ".join((AUTO, *aligners))
-        raise BadInput(f"there is no aligner {name[:40]!r} here, only: {known}", param="aligner")
+    check(name, aligners)
     spoken = (ask.language,) if ask.language else can.languages
     if spoken is None or any(chosen(name, language, aligners) for language in spoken):
         return replace(ask, word_times=False)
@@ -42,6 +40,13 @@ def asked(recipe: Recipe, can: Can, aligners: Languages) -> Ask:
         remedy="Leave word times out, or choose a model that has its own: `earwitness models list` shows what is here.",
         param="word_times",
     )
+
+
+def check(name: str, aligners: Languages) -> None:
+    """Raise BadInput for an aligner that is not here."""
+    if name not in {AUTO, *aligners}:
+        known = ", ".join((AUTO, *aligners))
+        raise BadInput(f"there is no aligner {name[:40]!r} here, only: {known}", param="aligner")
 
 
 def for_speakers(recipe: Recipe) -> Recipe:

@@ -5,7 +5,7 @@ Signatures are those of Standard Webhooks 1.0: https://github.com/standard-webho
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -25,9 +25,16 @@ GONE = 410
 class Sender:
     """One thread that looks into the outbox, and some that send."""
 
-    def __init__(self, hooks: Hooks, *, private: bool, log: Callable[..., object]) -> None:
-        """`private`: whether hooks may lead to this machine and its network."""
-        self._hooks, self._private, self._log = hooks, private, log
+    def __init__(
+        self,
+        hooks: Hooks,
+        *,
+        private: bool,
+        log: Callable[..., object],
+        count: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
+        """`private`: whether hooks may lead to this machine and its network; `count` is told what came of a try."""
+        self._hooks, self._private, self._log, self._count = hooks, private, log, count
         self._ending = threading.Event()
         self._news = threading.Event()
         self._thread: threading.Thread | None = None
@@ -74,25 +81,28 @@ class Sender:
         """One try. Raises what the database raises."""
         import asyncio
 
-        body, headers = message(delivery, hook.secret)
+        body, headers = message(delivery, hook.secrets)
         try:
             answer = asyncio.run(addresses.send(hook.address, body, headers, private=self._private))
         except EarwitnessError as error:
             self._log("not delivered", hook=hook.id, message=delivery.id, code=error.code)
+            self._count(hook.id, "missed")
             self._hooks.missed(delivery, error.message)
             return
         if 200 <= answer.status < 300:
             self._log("delivered", hook=hook.id, message=delivery.id, status=answer.status)
+            self._count(hook.id, "sent")
             self._hooks.arrived(delivery, answer.status)
             return
         self._log("not delivered", hook=hook.id, message=delivery.id, status=answer.status)
+        self._count(hook.id, "missed")
         told = f"the other side answered {answer.status}"
         gone = answer.status == GONE
         self._hooks.missed(delivery, told, answer.status, wait_s=answer.wait_s, gone=gone)
 
 
-def message(delivery: Delivery, secret: str) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of a message, signed with a hook's secret now."""
+def message(delivery: Delivery, secrets: Sequence[str]) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a message, signed now with each of a hook's secrets: one that fits is enough."""
     from standardwebhooks import Webhook
 
     now = datetime.now(UTC)
@@ -103,5 +113,5 @@ def message(delivery: Delivery, secret: str) -> tuple[bytes, dict[str, str]]:
         "user-agent": "earwitness",
         "webhook-id": delivery.id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(secret).sign(delivery.id, now, body),
+        "webhook-signature": " ".join(Webhook(secret).sign(delivery.id, now, body) for secret in secrets),
     }

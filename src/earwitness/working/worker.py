@@ -16,19 +16,20 @@ from sqlalchemy import Connection
 
 from earwitness import addresses, batch
 from earwitness.archive import recordings
-from earwitness.archive.job import Job
+from earwitness.archive.job import TAIL, Job
 from earwitness.archive.leases import Leases, Step
 from earwitness.archive.told import piece
 from earwitness.archive.whole import Archive
+from earwitness.audio.decode import Report
 from earwitness.config import Settings, ensure_folder
-from earwitness.errors import Busy, Cancelled, EarwitnessError, EngineFailed, NotFound, StorageFailed
-from earwitness.gathering import Progress, Stop
+from earwitness.errors import Busy, Cancelled, EarwitnessError, EngineFailed, ForeignSpeech, NotFound, StorageFailed
+from earwitness.gathering import Gathering, Progress, Stop
 from earwitness.kit import Kit
 from earwitness.models.lane import Urgency
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Transcript
 from earwitness.unfinished.checkpoint import DAY_S, EVERY_S, Checkpoint, digest_of
-from earwitness.working import orders
+from earwitness.working import again, orders
 from earwitness.working.inbox import PART, Inbox
 from earwitness.working.presence import Presence
 
@@ -178,11 +179,14 @@ class Worker:
             return leases.fail(ident, EngineFailed(f"an unexpected {type(error).__name__} stopped the work"))
 
     def _done(self, running: _Running, leases: Leases) -> Job | None:
-        job = running.job
-        recipe = orders.from_json(job.recipe)
-        path = self._recording(job, running.stop)
+        job, anew = running.job, None
+        if job.kind in again.KINDS:
+            anew = again.heard(job, self._archive, self.inbox, running.stop)
+            path, recipe = anew.path, anew.recipe
+        else:
+            path, recipe = self._recording(job, running.stop), orders.from_json(job.recipe)
         digest = digest_of(path)
-        if not job.about.get("fresh"):
+        if anew is None and not job.about.get("fresh"):
             found = leases.found_out(job.id, orders.result(digest, orders.as_json(self._kit.settled(recipe))))
             if found is None or found.over:
                 return found
@@ -192,23 +196,32 @@ class Worker:
             if not told.complete:
                 raise Cancelled("the work was stopped")
             self._count(told, time.monotonic() - began)
-            ended = leases.finish(job.id, self._keeping(job, told, path, digest), told.duration_s)
+            heard_s = told.duration_s - recipe.from_s
+            keep = self._keeping(job, told, path, digest) if anew is None else anew.keeping(told)
+            ended = leases.finish(job.id, keep, heard_s)
             if ended is not None and place is not None:
                 place.done()
         if ended is not None and (key := job.about.get("key")):
-            self._archive.accounts.keys.spend(str(key), told.duration_s)
+            self._archive.accounts.keys.spend(str(key), heard_s)
         return ended
 
     def _run(self, path: Path, recipe: Recipe, running: _Running, place: Checkpoint | None) -> Transcript:
-        return batch.run(
-            path,
-            recipe,
-            self._kit,
-            urgency=Urgency.BATCH,
-            on_progress=running.note,
-            stop=running.stop,
-            checkpoint=place,
-        )
+        gathered = Gathering(recipe, Report())
+        try:
+            return batch.run(
+                path,
+                recipe,
+                self._kit,
+                urgency=Urgency.BATCH,
+                on_progress=running.note,
+                stop=running.stop,
+                gathering=gathered,
+                checkpoint=place,
+            )
+        except ForeignSpeech:
+            if running.job.kind != TAIL:
+                raise
+            return gathered.transcript(complete=True)  # in a live session it is held back, and no error
 
     def _keeping(self, job: Job, told: Transcript, path: Path, digest: str) -> Callable[[Connection], str]:
         """What keeps the result, in the transaction that says that the job is done."""

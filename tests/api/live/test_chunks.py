@@ -49,6 +49,40 @@ def test_a_flush_waits_for_the_text(http: httpx.Client, talk: Samples) -> None:
     assert not answer["over"]
 
 
+def test_where_nothing_is_new_the_number_stays(http: httpx.Client, talk: Samples) -> None:
+    first = send(http, talk[: 16_000 * 3], encoding="f32le", flush=True).json()
+    for _ in range(2):
+        answer = send(http, talk[:0], session=first["session"], after=first["seq"], encoding="f32le").json()
+        assert (answer["seq"], answer["events"], answer["text"]) == (first["seq"], [], "")
+
+
+def test_a_piece_whose_answer_was_lost_is_sent_again_and_heard_once(
+    http: httpx.Client, talk: Samples, sample: Path, kit: Kit
+) -> None:
+    first = send(http, talk[:32_000], encoding="f32le").json()
+    session, at_s = first["session"], first["position"]
+    again = {"session": session, "encoding": "f32le", "position": at_s}
+    send(http, talk[round(at_s * 16_000) : 64_000], **again)  # its answer is lost
+    send(http, talk[round(at_s * 16_000) : 96_000], **again)
+    hole = send(http, talk[:100], session=session, encoding="f32le", position=6.5)
+    assert hole.status_code == 400
+    assert "does not follow" in hole.json()["error"]
+    answer = send(http, talk[:0], session=session, end=True).json()
+    assert answer["position"] == 6.0
+    assert answer["text"] == batch.run(sample, live(Recipe(to_s=6.0)), kit).text, at_s
+
+
+def test_lists_come_as_fields_that_come_again(http: httpx.Client, talk: Samples) -> None:
+    watch, languages = ["hear me", "good story"], ["en", "de"]
+    body = talk[: 16_000 * 3].astype("<f4").tobytes()
+    query = {"encoding": "f32le", "watch": watch, "languages": languages, "flush": "true"}
+    answer = http.post("/api/process-chunk", params=query, content=body).json()
+    assert {e["phrase"] for e in answer["events"] if e["type"] == "spotted"} == {"hear me"}
+    (noted,) = [e["notice"] for e in answer["events"] if e["type"] == "noted"]
+    assert noted["code"] == "not_honoured"
+    assert "languages" in noted["message"], "this model knows one language"
+
+
 @pytest.mark.parametrize(
     ("query", "says"),
     [
@@ -58,9 +92,12 @@ def test_a_flush_waits_for_the_text(http: httpx.Client, talk: Samples) -> None:
         ({"colour": "red"}, "colour"),
         ({"encoding": "cuneiform"}, "encoding"),
         ({"session": "0" * 32}, "no such session"),
+        ({"position": "1"}, "does not follow"),
+        ({"languages": ["en", "klingon!"]}, "language"),
+        ({"languages": ["fr", "de"]}, "none of the languages"),
     ],
 )
-def test_bad_wishes_are_told(http: httpx.Client, query: dict[str, str], says: str) -> None:
+def test_bad_wishes_are_told(http: httpx.Client, query: dict[str, str | list[str]], says: str) -> None:
     answer = http.post("/api/process-chunk", params=query, content=b"")
     assert answer.status_code in {400, 404}
     assert says in answer.json()["error"].lower()

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,12 +14,18 @@ import pytest
 from sqlalchemy import func, select
 from websockets.sync.client import connect
 
-from earwitness import batch
+from earwitness import batch, config
+from earwitness.api.live.journals import STORED
+from earwitness.api.live.storeroom import Storeroom
+from earwitness.archive.recordings import Recording
 from earwitness.archive.schema.heard import FileRow
+from earwitness.archive.viewer import HOUSE
 from earwitness.archive.whole import Archive
 from earwitness.audio import decode
 from earwitness.kit import Kit
-from earwitness.stages.recipe import Recipe, live
+from earwitness.live import journal
+from earwitness.live.journal import Journal
+from earwitness.stages.recipe import Captioning, Recipe, live
 from earwitness.types import Samples
 from support.faults import codes, ended, serving, until
 from support.sockets import Client, free_port, joined
@@ -171,3 +177,71 @@ def test_a_kill_loses_no_segment_and_what_was_heard_becomes_text(
     with archive.database.reading() as connection:
         assert connection is not None
         assert connection.execute(select(func.count()).select_from(FileRow)).scalar_one() == len(pieces)
+
+
+def finished(archive: Archive) -> Recording:
+    """The only recording, once nothing is to be done any more."""
+    until(lambda: state(archive) in {"whole", "part"})
+    (card,) = archive.recordings.page().recordings
+    return card
+
+
+def test_sound_whose_journal_is_lost_becomes_text_in_the_queue(
+    tmp_path: Path, kit: Kit, talk: Samples, program: list[subprocess.Popen[str]], archive: Archive
+) -> None:
+    (tmp_path / "sessions").touch()  # no journal can be kept there
+    address = begin(tmp_path, port := free_port(), program)
+    with joined(address, keep=True, keep_audio=True, title="A talk") as client:
+        client.sound(talk[: 16_000 * 10])  # somebody is just speaking there
+        client.until("final")
+        kept = tmp_path / "archive" / "audio"
+        until(lambda: any(len(decode.decode(p).samples) > 16_000 * 8 for p in kept.rglob("*.part") if p.stat().st_size))
+        program[0].kill()
+        program[0].wait()
+    assert codes(client) == ["not_kept"]
+    (card,) = archive.recordings.page().recordings
+    there = [(s.text, s.start_s, s.end_s) for s in archive.recordings.transcript(card.id).segments]
+    assert there
+    (first, *_) = archive.editing.page(card.id)
+    archive.editing.edit(first.id, first.revision, HOUSE, text="What a person wrote.")
+    begin(tmp_path, port, program)
+    card = finished(archive)
+    (job,) = archive.jobs.page(HOUSE)
+    assert (job.kind, job.state, job.name, job.recording) == ("tail", "done", "A talk", card.id)
+    (piece,) = archive.recordings.files(card.id)
+    found = archive.recordings.transcript(card.id)
+    assert (card.state, found.complete, card.duration_s) == ("part", False, piece.end_s), "the last second is missing"
+    assert 8.0 < card.duration_s < 10.0
+    times = [(s.text, s.start_s, s.end_s) for s in found.segments]
+    assert times[0] == ("What a person wrote.", *there[0][1:])
+    assert times[1 : len(there)] == there[1:]
+    whole = batch.run(archive.folder / piece.path, live(Recipe()), kit).segments
+    assert len(times) > len(there)
+    assert words(times[1:]) == [w for s in whole[1:] for w in s.text.lower().split()]
+    assert times[-1][2] == pytest.approx(whole[-1].end_s, abs=0.1)
+
+
+def test_a_session_whose_model_is_gone_is_left_to_the_queue(
+    kit: Kit, tmp_path: Path, talk: Samples, archive: Archive
+) -> None:
+    settings = config.load(home=tmp_path)
+    stored = Storeroom(archive, settings).about(
+        Recipe(model="gone", captioning=Captioning(keep=True)), None, "", alone=False
+    )
+    folder = settings.sessions / ("0" * 32)
+    written = Journal(folder, {"owner": HOUSE.id, STORED: stored})
+    written.hear(talk, 0)
+    written.close()
+    os.utime(folder / journal.TOLD, (1.0, 1.0))
+    with serving(kit, tmp_path) as address, httpx.Client(base_url=address) as http:
+        until(lambda: bool(http.get("/api/jobs", params={"state": "failed"}).json()["jobs"]))
+        (job,) = http.get("/api/jobs").json()["jobs"]
+        assert (job["kind"], job["code"]) == ("tail", "model_not_found")
+        assert state(archive) == "part"
+        assert http.get(f"/api/jobs/{job['id']}/result").status_code == 409
+    assert not folder.exists()
+    assert len(decode.decode(archive.folder / "jobs" / job["id"]).samples) == len(talk), "it can be tried again"
+
+
+def words(said: Sequence[tuple[str, float, float]]) -> list[str]:
+    return [word for text, *_ in said for word in text.lower().split()]

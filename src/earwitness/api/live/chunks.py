@@ -5,13 +5,13 @@ the socket's hello. Sessions are those of `/ws`, and are kept and resumed like t
 """
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
+from starlette.datastructures import QueryParams
 
 from earwitness.api import house
 from earwitness.api.live.hearing import taking
@@ -19,7 +19,7 @@ from earwitness.api.live.journals import Told
 from earwitness.api.live.line import Line
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.live.storeroom import owner_of
-from earwitness.api.live.ws import Hello, parsed, recipe_of
+from earwitness.api.live.ws import Hello, known, parsed, recipe_of
 from earwitness.api.schemas import PlainError
 from earwitness.api.wishes import Form
 from earwitness.audio import timebase
@@ -34,6 +34,9 @@ LARGEST = 4 * 2**20
 """Bytes of a piece: two minutes at 16 kHz."""
 
 LONGEST_WAIT_S = 30.0
+MANY = ("hotwords", "languages", "watch")
+"""Fields of the hello that may come more than once."""
+
 SOUND = {"requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}}
 FIELDS = [
     {"name": name, "in": "query", "required": False, "schema": {"type": "string"}, "description": about}
@@ -43,6 +46,8 @@ FIELDS = [
         ("wait", "Seconds to wait for something new, 0 to 30."),
         ("flush", "true: end the open utterance here, and wait for its text."),
         ("end", "true: no more sound comes; wait for everything."),
+        ("position", "Where this piece begins, in seconds; what was heard of it is left out."),
+        *((name, f"As in the hello of the socket; {name} of a new session, may come again.") for name in MANY),
         *((name, f"As in the hello of the socket; {name} of a new session.") for name in (
             "model", "language", "task", "prompt", "encoding", "rate", "channels", "channel", "words", "speakers",
             "endpoint", "drafts", "relief", "language_gate", "keep", "keep_audio", "title",
@@ -76,7 +81,7 @@ async def process_chunk(request: Request) -> ChunkAnswer:
         line = await _line(held, house.of(request).sessions, hello, owner_of(request))
         if isinstance(line, Told):
             events = [e async for e in line.events(hello.after)]
-            return _answer(line.id, timebase.seconds(0), events, over=True)
+            return _answer(line.id, timebase.seconds(0), events, hello.after, over=True)
         return await _taken(line, hello, step, data)
 
 
@@ -89,9 +94,9 @@ class Step:
     end: bool = False
 
 
-def wishes(given: Mapping[str, str]) -> tuple[Step, Hello]:
+def wishes(given: QueryParams) -> tuple[Step, Hello]:
     """What is asked of this request, and the hello. Raises BadInput."""
-    fields = dict(given)
+    fields: dict[str, Any] = {name: given.getlist(name) if name in MANY else given[name] for name in given}
     form = Form({name: [fields.pop(name)] for name in ("wait", "flush", "end") if name in fields})
     flush, end = (form.choice(name, ("true", "false"), "false") == "true" for name in ("flush", "end"))
     step = Step(form.number("wait", 0.0, LONGEST_WAIT_S) or 0.0, flush, end)
@@ -117,9 +122,11 @@ async def _body(request: Request) -> bytes:
 
 async def _taken(line: Line, hello: Hello, step: Step, data: bytes) -> ChunkAnswer:
     hosted = line.hosted
-    taker = hosted.taker
-    if taker is None:
-        taker = hosted.taker = taking(line, hello.encoding, hello.rate, hello.channels, hello.channel)
+    taker, skip = hosted.taker, known(line, hello)
+    if taker is None or hello.position is not None:
+        if taker is not None:
+            taker.stop()
+        taker = hosted.taker = taking(line, hello.encoding, hello.rate, hello.channels, hello.channel, skip=skip)
     taker.line = line
     await taker.take(data)
     last: str | None = None
@@ -130,7 +137,7 @@ async def _taken(line: Line, hello: Hello, step: Step, data: bytes) -> ChunkAnsw
         await taker.flush()
         line.flush(last := f"chunk-{hosted.expected}")
     found = await _new(line, hello.after, step.wait_s, last, ended=step.end)
-    return _answer(hosted.id, timebase.seconds(hosted.acknowledged), found, over=hosted.ended)
+    return _answer(hosted.id, timebase.seconds(hosted.acknowledged), found, hello.after, over=hosted.ended)
 
 
 async def _new(line: Line, after: int, wait_s: float, flush: str | None, *, ended: bool) -> list[Numbered]:
@@ -152,8 +159,8 @@ async def _new(line: Line, after: int, wait_s: float, flush: str | None, *, ende
         await events.aclose()
 
 
-def _answer(ident: str, position: float, events: list[Numbered], *, over: bool) -> ChunkAnswer:
+def _answer(ident: str, position: float, events: list[Numbered], after: int, *, over: bool) -> ChunkAnswer:
     text = " ".join(e.event.segment.text for e in events if isinstance(e.event, Final))
     shown: list[dict[str, Json]] = [told.to_json(e) for e in events]
-    seq = max((e.seq for e in events), default=0)
+    seq = max((e.seq for e in events), default=after)
     return ChunkAnswer(session=ident, position=position, seq=seq, over=over, text=text, events=shown)

@@ -82,8 +82,8 @@ class Hosted:
         """What recognises it."""
         self.taker: Any = None
         """What a door keeps with the session that meets its client anew with each piece of sound."""
-        self.drafted: Callable[[int, Partial], None] = lambda *_: None
-        """Told of each draft and its number."""
+        self.told: Callable[[int, Event], None] = lambda *_: None
+        """Told of each event and its number."""
         self.last_heard = self.last_joined = time.monotonic()
         self._pool, self._closed = pool, closed
         self._keeping = Keeping(written, session.received, told, stored)
@@ -95,6 +95,7 @@ class Hosted:
         self._line: Line | None = None
         self._stirred, self._changed, self._room = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._over = self._ending = self._let_go = self._stepping = self._deaf = False
+        self._room.set()
         self._put(_Say(tuple(first)))
         self._task = asyncio.create_task(self._work(), name=f"session-{ident}")
 
@@ -152,6 +153,10 @@ class Hosted:
         self._change()
         return self._line
 
+    def silent_s(self, now: float) -> float:
+        """How long nothing came from its client; 0 where that is made to wait."""
+        return now - max(self.last_heard, self.last_joined) if self._room.is_set() else 0.0
+
     @property
     def ending(self) -> bool:
         """Whether no more sound comes."""
@@ -204,7 +209,7 @@ class Hosted:
         while (self._waiting > MOST_WAITING or self.session.full) and not self._over:
             self._room.clear()
             await self._room.wait()
-            self._mine(line)
+            self.touch(line)
 
     def note(self, line: Line, notice: Notice) -> None:
         """See `Line.note`."""
@@ -336,9 +341,9 @@ class Hosted:
 
     def _publish(self, told: Sequence[Numbered]) -> None:
         for numbered in told:
+            self.told(numbered.seq, numbered.event)
             if isinstance(numbered.event, Partial):
                 self._partial = numbered
-                self.drafted(numbered.seq, numbered.event)
             else:
                 self._kept.append(numbered)
                 fatal = isinstance(numbered.event, Failed) and numbered.event.fatal

@@ -20,6 +20,9 @@ from earwitness.types import Notice, Samples
 UNFINISHED_S = 86_400.0
 """How long the journal of a session stays that nobody took up."""
 
+STORED = "stored"
+"""Where a journal says how its session is stored."""
+
 IDENT = re.compile(r"[0-9a-f]{32}")
 
 
@@ -54,14 +57,27 @@ def left(folder: Path) -> tuple[Since, int, list[tuple[int, Samples]], tuple[Gap
 
 
 def sweep(settings: Settings, held: Collection[str]) -> None:
-    """Throw away the journals that nobody will ask for; those of sessions that are `held` stay."""
+    """Throw away the journals that nobody will ask for.
+
+    Those of sessions that are `held` stay, and so do those of stored ones whose text is still to come.
+    """
     with suppress(OSError):
         for folder in settings.sessions.iterdir():
             if IDENT.fullmatch(folder.name) and folder.name not in held:
                 with suppress(OSError, EarwitnessError):
                     age_s = time.time() - journal.touched(folder)
-                    if age_s > UNFINISHED_S or (age_s > settings.live_keep_s and journal.finished(folder)):
+                    old = age_s > UNFINISHED_S and stored(folder) is None
+                    if old or (age_s > settings.live_keep_s and journal.finished(folder)):
                         journal.remove(folder)
+
+
+def stored(folder: Path) -> Mapping[str, Any] | None:
+    """How the session of a journal is stored in the archive; None where it is not, or where that can't be read."""
+    try:
+        found = journal.about(folder).get(STORED)
+    except EarwitnessError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def lost(pieces: Sequence[tuple[int, Samples]], position: int) -> Iterator[Gap]:

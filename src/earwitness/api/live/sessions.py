@@ -17,14 +17,14 @@ from typing import Any
 from earwitness.api.caller import Caller
 from earwitness.api.live import journals
 from earwitness.api.live.hosted import Hosted
-from earwitness.api.live.journals import IDENT, Told
+from earwitness.api.live.journals import IDENT, STORED, Told
 from earwitness.api.live.line import Line
 from earwitness.api.live.owners import Owners, checked, signed
-from earwitness.api.live.storeroom import STORED, Storeroom, recipe_of
+from earwitness.api.live.storeroom import Storeroom, recipe_of
 from earwitness.archive.whole import Archive
 from earwitness.config import Settings
 from earwitness.errors import Busy, EarwitnessError, NotFound
-from earwitness.events import Event, Partial
+from earwitness.events import Event
 from earwitness.kit import Kit
 from earwitness.live import desk, journal
 from earwitness.live.journal import Journal
@@ -67,15 +67,15 @@ class Sessions:
         *,
         archive: Archive | None = None,
         count: Callable[[str, float], None] = lambda *_: None,
-        drafted: Callable[[str, int, Partial], None] = lambda *_: None,
+        told: Callable[[str, int, Event], None] = lambda *_: None,
         charge: Callable[[Caller, float], None] = lambda *_: None,
     ) -> None:
-        """`count` is told how each session ended (docs/operations.md) and after how long, `drafted` of its drafts.
+        """`count` is told how each session ended (docs/operations.md) and after how long, `told` of all that it tells.
 
         `charge` is told how much was heard for whom.
         """
         self.store, self.owners = Storeroom(archive, settings), Owners(charge)
-        self._kit, self._settings, self._count, self._drafted = kit, settings, count, drafted
+        self._kit, self._settings, self._count, self._told = kit, settings, count, told
         self._open = dict[str, Hosted]()
         self._contexts = dict[str, AbstractContextManager[tuple[Plan, Session]]]()
         self._began, self._why = dict[str, float](), dict[str, str]()
@@ -311,7 +311,7 @@ class Sessions:
         hosted = Hosted(
             ident, session, pool, written=written, stored=store, told=told, first=first, closed=self._closed
         )
-        hosted.plan, hosted.drafted = plan, partial(self._drafted, ident)
+        hosted.plan, hosted.told = plan, partial(self._told, ident)
         hosted.replay(pieces)
         holder.append(hosted)
         self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()
@@ -334,7 +334,7 @@ class Sessions:
             return "too_long"
         if not hosted.joined and now - hosted.last_joined > settings.live_keep_s:
             return "left"
-        return "idle" if now - max(hosted.last_heard, hosted.last_joined) > settings.live_idle_s else ""
+        return "idle" if hosted.silent_s(now) > settings.live_idle_s else ""
 
     def _closed(self, hosted: Hosted) -> None:
         """Called by a session's task as its last act."""

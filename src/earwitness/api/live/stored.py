@@ -3,13 +3,14 @@
 Sound is a convenience and text is not: where a piece can't be written that is told, and the next one is tried.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from earwitness.archive.sound import PART, place, unfinished
 from earwitness.archive.storing import Storing
 from earwitness.audio import decode, timebase
-from earwitness.audio.opus import Opus
+from earwitness.audio.encode import Encoder
 from earwitness.errors import EarwitnessError, StorageFailed
 from earwitness.events import Ended, Numbered
 from earwitness.types import Notice, Samples
@@ -20,9 +21,6 @@ PIECE = timebase.samples(60.0)
 AGAIN = timebase.samples(10.0)
 """Samples after which a disk that took nothing is tried again."""
 
-PART = ".part"
-"""How the file that is being written is called at its end."""
-
 
 class Stored:
     """One session. Called from one thread at a time."""
@@ -30,13 +28,14 @@ class Stored:
     def __init__(self, storing: Storing, folder: Path, *, sound: bool) -> None:
         """`folder` is that of the archive's files. A piece that was left half-written is kept."""
         self._storing, self._folder, self._sound = storing, folder, sound
-        self._piece: Opus | None = None
+        self._piece: Encoder | None = None
         self._start = self._next = 0
         self._fails, self._said = False, list[Notice]()
         self._again = timebase.samples(storing.sound_s)
         """Position from which on sound is written: before it all is there, or the disk was full just now."""
-        for part in sorted((folder / "audio" / storing.id).glob(f"*.ogg{PART}")):
-            self._mend(part)
+        for path, start, end, size in mended(folder, storing.id):
+            storing.piece(path, timebase.seconds(start), timebase.seconds(end), size)
+            self._again = max(self._again, end)
 
     def heard(self, samples: Samples, position: int) -> None:
         """See `Store.heard`."""
@@ -48,7 +47,7 @@ class Stored:
             self._end_piece()
         try:
             if self._piece is None:
-                self._start, self._piece = position, Opus(self._place(position, PART))
+                self._start, self._piece = position, Encoder(self._place(position, PART))
             self._piece.write(samples)
         except StorageFailed as error:
             self._failed(error)
@@ -67,7 +66,7 @@ class Stored:
         self._storing.close(later=later)
 
     def _place(self, start: int, end: str = "") -> Path:
-        return self._folder / "audio" / self._storing.id / f"{start}.ogg{end}"
+        return place(self._folder, self._storing.id, start, end)
 
     def _end_piece(self) -> None:
         piece, self._piece = self._piece, None
@@ -84,19 +83,6 @@ class Stored:
         end_s = timebase.seconds(self._start + piece.size)
         self._storing.piece(path.relative_to(self._folder).as_posix(), timebase.seconds(self._start), end_s, size)
 
-    def _mend(self, part: Path) -> None:
-        try:
-            start, length = int(part.name.split(".")[0]), len(decode.decode(part).samples)
-            part.rename(part.with_suffix(""))
-            size = part.with_suffix("").stat().st_size
-        except (EarwitnessError, OSError, ValueError):
-            with suppress(OSError):
-                part.unlink()  # nothing can be heard in it
-            return
-        path, end = part.with_suffix("").relative_to(self._folder).as_posix(), start + length
-        self._storing.piece(path, timebase.seconds(start), timebase.seconds(end), size)
-        self._again = max(self._again, end)
-
     def _failed(self, error: Exception) -> None:
         """The piece is given up."""
         if (piece := self._piece) is not None:
@@ -110,3 +96,18 @@ class Stored:
             self._fails = True
             told = getattr(error, "message", None) or getattr(error, "strerror", None) or type(error).__name__
             self._said.append(Notice("sound_not_stored", f"the session goes on, but its sound is not stored: {told}"))
+
+
+def mended(folder: Path, recording: str) -> Iterator[tuple[str, int, int, int]]:
+    """Pieces that a process which is gone left half-written, whole now: path, first and last position, bytes."""
+    for part, start in unfinished(folder, recording):
+        path = part.with_suffix("")
+        try:
+            length = len(decode.decode(part).samples)
+            part.rename(path)
+            size = path.stat().st_size
+        except (EarwitnessError, OSError):
+            with suppress(OSError):
+                part.unlink()  # nothing can be heard in it
+            continue
+        yield path.relative_to(folder).as_posix(), start, start + length, size

@@ -19,9 +19,9 @@ from earwitness.api.errors import sentence
 from earwitness.api.house import House
 from earwitness.api.live.conversation import SLOWEST_S, attended, first_of, reason, received
 from earwitness.api.live.hearing import Taking, taking, wire
-from earwitness.api.live.journals import Told
+from earwitness.api.live.journals import STORED, Told
 from earwitness.api.live.line import Line
-from earwitness.api.live.storeroom import STORED, owner_of
+from earwitness.api.live.storeroom import owner_of
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError
 from earwitness.live import told
@@ -51,6 +51,8 @@ class Hello(BaseModel):
     type: Literal["hello"]
     model: str = "default"
     language: str | None = None
+    languages: tuple[str, ...] = Field((), max_length=100)
+    """Of which the one that is spoken is found out."""
     task: Literal["transcribe", "translate"] = "transcribe"
     prompt: str | None = None
     hotwords: tuple[str, ...] = ()
@@ -89,6 +91,7 @@ def recipe_of(about: Mapping[str, Any]) -> Recipe:
         model=hello.model,
         ask=Ask(
             language=language_code(hello.language),
+            languages=tuple(str(language_code(each)) for each in hello.languages),
             task=hello.task,
             prompt=hello.prompt,
             hotwords=hello.hotwords,
@@ -118,6 +121,19 @@ def parsed(given: object) -> Hello:
         raise BadInput(f"the hello's {name} is wrong: {first['msg']}", param=name) from None
     wire(found.encoding, found.rate, found.channels)
     return found
+
+
+def known(line: Line, hello: Hello) -> int:
+    """Samples of what the client sends next that were heard already. Raises BadInput where sound is missing before."""
+    heard = line.hosted.expected
+    skip = 0 if hello.position is None else heard - timebase.samples(hello.position)
+    if skip < 0:
+        raise BadInput(
+            f"sound from {hello.position} s does not follow what ended at {timebase.seconds(heard)} s",
+            remedy="Send the sound again from the position that was named last.",
+            param="position",
+        )
+    return skip
 
 
 @router.websocket("/ws")
@@ -198,16 +214,11 @@ class _Door:
         )
         if line is not None and hello.after > line.hosted.seq:
             raise BadInput(f"no event {hello.after} was told yet", remedy="Say the last you saw.", param="after")
-        if line is not None and hello.position is not None and timebase.samples(hello.position) > heard:
-            raise BadInput(
-                f"sound from {hello.position} s does not follow what ended at {timebase.seconds(heard)} s",
-                remedy="Send the sound again from the position that the welcome names.",
-                param="position",
-            )
+        if line is not None:
+            known(line, hello)
 
     async def _converse(self, line: Line, hello: Hello) -> None:
-        skip = 0 if hello.position is None else line.hosted.expected - timebase.samples(hello.position)
-        taker = taking(line, hello.encoding, hello.rate, hello.channels, hello.channel, skip=skip)
+        taker = taking(line, hello.encoding, hello.rate, hello.channels, hello.channel, skip=known(line, hello))
         try:
             await first_of(self._hear(line, taker), self._tell(line, hello.after), beside=self._acknowledge(line))
         finally:

@@ -21,11 +21,20 @@ class UserRow(Tables):
     """`admin`, `operator` or `viewer`."""
     password: Mapped[str | None] = mapped_column(String(200))
     """Argon2id; None for who comes in by another way."""
-    subject: Mapped[str | None] = mapped_column(String(300), unique=True)
-    """Issuer and subject of whom an identity provider vouches for."""
+    subject: Mapped[str | None] = mapped_column(String(600), unique=True)
+    """Issuer and subject of whom an identity provider vouches for; `proxy` and the name of whom a proxy does."""
     enabled: Mapped[bool] = mapped_column(Boolean)
     made_s: Mapped[float] = mapped_column(Double)
     seen_s: Mapped[float | None] = mapped_column(Double)
+
+
+class BarredRow(Tables):
+    """Somebody whose account was removed: whoever vouches for them, they get no other one by themselves."""
+
+    __tablename__ = "barred"
+
+    subject: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    """SHA-256 of it."""
 
 
 class LoginRow(Tables):
@@ -38,6 +47,8 @@ class LoginRow(Tables):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     agent: Mapped[str] = mapped_column(String(300))
     address: Mapped[str] = mapped_column(String(60))
+    way: Mapped[str] = mapped_column(String(10))
+    """`password` or `oidc`."""
     made_s: Mapped[float] = mapped_column(Double)
     seen_s: Mapped[float] = mapped_column(Double)
     ends_s: Mapped[float] = mapped_column(Double)

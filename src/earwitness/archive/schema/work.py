@@ -24,7 +24,7 @@ class JobRow(Tables):
     owner_id: Mapped[str | None] = mapped_column(Ident)
     batch: Mapped[str | None] = mapped_column(Ident)
     kind: Mapped[str] = mapped_column(String(20))
-    """`file`, `url`, `tail` (of a live session that a crash ended)."""
+    """`file`, `url`, `tail` (of a live session that nobody can go on with), `again` (of a recording)."""
     state: Mapped[str] = mapped_column(String(10))
     """`waiting`, `running`, `done`, `failed` or `cancelled`."""
     priority: Mapped[int] = mapped_column(Integer)
@@ -76,6 +76,8 @@ class HookRow(Tables):
     """Sealed."""
     secret: Mapped[bytes] = mapped_column(LargeBinary)
     """Sealed."""
+    earlier: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Secrets that still sign, each with when it stops: JSON, sealed."""
     name: Mapped[str] = mapped_column(String(200))
     topics: Mapped[list[Any]] = mapped_column(JSON)
     enabled: Mapped[bool] = mapped_column(Boolean)

@@ -16,7 +16,9 @@ def pull(
     name: Annotated[str | None, typer.Option(help="What to call it; the repository's name if left out.")] = None,
     revision: Annotated[str | None, typer.Option(help="A branch, tag or commit.")] = None,
     endpoint: Annotated[str | None, typer.Option(help="The hub's address; HF_ENDPOINT if left out.")] = None,
-    to: Annotated[str | None, typer.Option("--to", help="Convert it too, to ctranslate2 or ggml.")] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", help="Convert it too: to ctranslate2, ggml, onnx, openvino or mlx.")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="With --to: of the converted model.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Fetch and convert again what is there.")] = False,
     sha256: Annotated[str, typer.Option(help="Of what is fetched from an address; compared when it came.")] = "",

@@ -67,8 +67,9 @@ def _compared(root: Path, reports: "dict[Stored, Report]", recordings: Sequence[
             form for engine in kit.engines if engine.spec and not engine.why_not for form in engine.spec.formats
         }
     made = dict(reports)
-    for model in dict.fromkeys(s.model for s, r in reports.items() if s.format != "base" and r.passed):
-        mine = [s for s, r in reports.items() if s.model == model and s.format != "base" and r.passed]
+    made_from = {s: verifying.checkpoint(s) for s, r in reports.items() if s.format != "base" and r.passed}
+    for model in dict.fromkeys(made_from.values()):
+        mine = [s for s, whose in made_from.items() if whose == model]
         try:
             exact = verifying.reference(root, model, recordings, readable, _texts)
         except EarwitnessError as error:
@@ -91,7 +92,7 @@ def _texts(root: Path, name: str, recordings: Sequence[Path]) -> Sequence[str]:
 
 def _tell(report: "Report") -> None:
     said = f", {report.words} words compared with {report.reference}" if report.reference else ""
-    typer.echo(f"{report.name}  {'ok' if report.passed else 'FAILED'}  {report.state if report.passed else ''}{said}")
+    typer.echo(f"{report.name}  {f'ok  {report.state}' if report.passed else report.state}{said}")
     for fault in report.faults:
         typer.echo(f"  {fault}", err=True)
     for note in report.notes:

@@ -43,19 +43,22 @@ def list_(
         typer.echo(json.dumps(listed, indent=2))
         return
     table = Table(
-        Column("model", no_wrap=True), "about", "languages", "size", "licence", "verified", "also called",
+        Column("model", no_wrap=True), "languages", "size", "licence", Column("verified", overflow="fold"),
         box=None, pad_edge=False,
     )  # fmt: skip
     for entry, _ in rows:
         size = f"{entry.size / 1e6:.0f} MB" if entry.size else "-"
-        languages = ", ".join(entry.languages) or "many"
         report = verify.known(entry.stored) if entry.stored else None
         state = report.state if report else "-"
-        table.add_row(entry.name, entry.about, languages, size, entry.licence or "-", state, ", ".join(entry.aliases))
-    console = Console()
-    console.print(table)
+        table.add_row(entry.name, ", ".join(entry.languages) or "many", size, entry.licence or "-", state)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table, soft_wrap=False)
     for entry, state in rows:
-        console.print(f"[dim]{entry.name}: {state}[/]", highlight=False)
+        console.print(f"\n{entry.name}", style="bold", end="")
+        console.print(f": {entry.about}")
+        if entry.aliases:
+            console.print(f"  also called {', '.join(entry.aliases)}", style="dim")
+        console.print(f"  {state}", style="dim")
     for alias, meant in astray:
         console.print(f"[yellow]the alias {alias} leads to {meant}, which is not here[/]", highlight=False)
 

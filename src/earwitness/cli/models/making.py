@@ -10,8 +10,13 @@ from earwitness.cli.models.shown import tell
 
 def convert(
     source: Annotated[str, typer.Argument(help="A checkpoint in the model directory by its name, or its folder.")],
-    to: Annotated[str, typer.Option("--to", help="The format: ctranslate2 or ggml.")] = "ctranslate2",
-    precision: Annotated[str | None, typer.Option(help="int8, float32 …; for ggml q5_0, q8_0, f16 or f32.")] = None,
+    to: Annotated[
+        str, typer.Option("--to", help="The format: ctranslate2, ggml, onnx, openvino or mlx.")
+    ] = "ctranslate2",
+    precision: Annotated[
+        str | None,
+        typer.Option(help="int8, float32 …; for ggml q5_0, q8_0, f16 or f32; the format's usual one if left out."),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="What to call the result; the checkpoint's name if left out.")
     ] = None,

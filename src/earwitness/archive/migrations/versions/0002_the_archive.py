@@ -24,6 +24,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_at_s", "audit", ["at_s"], unique=False)
     op.create_table(
+        "barred",
+        sa.Column("subject", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("subject", name="pk_barred"),
+    )
+    op.create_table(
         "events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at_s", sa.Double(), nullable=False),
@@ -43,6 +48,7 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.String(length=32), nullable=True),
         sa.Column("address", sa.LargeBinary(), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.Column("earlier", sa.LargeBinary(), nullable=True),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("topics", sa.JSON(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
@@ -81,7 +87,7 @@ def upgrade() -> None:
         sa.Column("folded", sa.String(length=200), nullable=False),
         sa.Column("role", sa.String(length=20), nullable=False),
         sa.Column("password", sa.String(length=200), nullable=True),
-        sa.Column("subject", sa.String(length=300), nullable=True),
+        sa.Column("subject", sa.String(length=600), nullable=True),
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("made_s", sa.Double(), nullable=False),
         sa.Column("seen_s", sa.Double(), nullable=True),
@@ -130,6 +136,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.String(length=32), nullable=False),
         sa.Column("agent", sa.String(length=300), nullable=False),
         sa.Column("address", sa.String(length=60), nullable=False),
+        sa.Column("way", sa.String(length=10), nullable=False),
         sa.Column("made_s", sa.Double(), nullable=False),
         sa.Column("seen_s", sa.Double(), nullable=False),
         sa.Column("ends_s", sa.Double(), nullable=False),
@@ -451,5 +458,6 @@ def downgrade() -> None:
     op.drop_table("hooks")
     op.drop_index("ix_events_at_s", table_name="events")
     op.drop_table("events")
+    op.drop_table("barred")
     op.drop_index("ix_audit_at_s", table_name="audit")
     op.drop_table("audit")
