@@ -5,14 +5,26 @@ A speaker who was told apart from others in a recording may become a voiceprint,
 An error says why it can't.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from earwitness.archive.likeness import ENOUGH_S
 from earwitness.archive.person import Voiceprint
 from earwitness.audio import decode, timebase
 from earwitness.audio.container import Source
-from earwitness.errors import BadInput, Unsupported
+from earwitness.errors import BadInput, NotFound, Unsupported
 from earwitness.kit import Kit
 from earwitness.parts import Crowd, Diarizer, Vad
 from earwitness.stages.recipe import Diarizing, Known
 from earwitness.types import Audio, Transcript
+
+Stretch = tuple[float, float]
+"""From when to when, in seconds of the recording."""
+
+Held = tuple[Path, float, float | None]
+"""A file, and from when to when it holds a recording; None is its end."""
 
 LEAST_S, MOST_S = 2.0, 300.0
 """Speech that a clip needs, and how long it may be."""
@@ -45,6 +57,33 @@ def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
         raise BadInput(
             f"the clip is longer than {MOST_S / 60:g} minutes", remedy="Cut out a stretch where only they speak."
         )
+    return _voiceprint(audio, kit, origin)
+
+
+def out_of(stretches: Sequence[Stretch], files: Sequence[Held], kit: Kit, origin: str = "") -> Voiceprint:
+    """The voice of a person who speaks alone in some stretches of a recording, the longest of which are heard.
+
+    `files` hold the recording's sound. Raises NotFound where none of it is there, and what `voiceprint` raises.
+    """
+    chosen, much_s = list[Stretch](), 0.0
+    for start_s, end_s in sorted(stretches, key=lambda s: s[0] - s[1]):
+        if much_s < ENOUGH_S:
+            chosen.append((start_s, min(end_s, start_s + ENOUGH_S)))
+            much_s += end_s - start_s
+    pieces = [
+        decode.decode(path, from_s=max(0.0, start_s - first_s), to_s=end_s - first_s).samples
+        for start_s, end_s in sorted(chosen)
+        for path, first_s, last_s in files
+        if first_s < end_s and (last_s is None or start_s < last_s)
+    ]
+    if not pieces:
+        raise NotFound(
+            "no sound of what they say is kept", remedy="Enrol them from a clip, or from the recording itself."
+        )
+    return _voiceprint(Audio(np.concatenate(pieces)), kit, origin)
+
+
+def _voiceprint(audio: Audio, kit: Kit, origin: str) -> Voiceprint:
     heard_s = speech_s(audio, kit.vad)
     if heard_s == 0:
         raise BadInput("nobody speaks in the clip", remedy="Give one in which the person can be heard.")

@@ -90,6 +90,7 @@ people:read
     GET /api/speakers/{ident}
 people:write
     POST /api/speakers
+    POST /api/speakers/heard
     POST /api/speakers/merge
     POST /api/speakers/split
     PATCH /api/speakers/{ident}
