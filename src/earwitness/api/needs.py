@@ -10,7 +10,7 @@ from functools import cache
 
 from starlette.routing import compile_path
 
-OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live")
+OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live", "/app")
 """Paths, and all below them, that need neither login nor key."""
 
 OPEN_DOORS = ("/api/setup", "/api/login", "/api/login/oidc", "/api/login/oidc/callback")
@@ -133,8 +133,10 @@ NOT_UPLOADS = ("POST /api/process-chunk",)
 """Routes that transcribe and bring a little sound many times."""
 
 
-def opens(path: str) -> bool:
-    """Whether a path needs neither login nor key."""
+def opens(path: str, method: str) -> bool:
+    """Whether a path needs neither login nor key; `/` as a page does not, as a socket it does."""
+    if path == "/":
+        return method in {"GET", "HEAD"}
     return path in OPEN_DOORS or any(path == p or path.startswith(f"{p}/") for p in OPEN)
 
 
