@@ -35,6 +35,9 @@ SPEECH = 0.5
 OTHER_S, OTHER_SHARE = 1.5, 0.15
 """A second voice with so much speech, and such a share of all, is no cough and no echo."""
 
+MIXED_SHARE = 1 / 3
+"""The share of other voices that is left out where a recording's speakers were told apart, who may be mixed up."""
+
 
 LEAST_VOICE_S = 1.0
 """Less speech than this in the ears of a diarizer makes no voice there."""
@@ -61,9 +64,11 @@ def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
 
 
 def out_of(stretches: Sequence[Stretch], files: Sequence[Held], kit: Kit, origin: str = "") -> Voiceprint:
-    """The voice of a person who speaks alone in some stretches of a recording, the longest of which are heard.
+    """The voice of a person who speaks in some stretches of a recording, the longest of which are heard.
 
-    `files` hold the recording's sound. Raises NotFound where none of it is there, and what `voiceprint` raises.
+    What others say there, by mistake, is left out where it is less than a third. `files` hold the sound.
+
+    Raises NotFound where none of it is there, and what `voiceprint` raises.
     """
     chosen, much_s = list[Stretch](), 0.0
     for start_s, end_s in sorted(stretches, key=lambda s: s[0] - s[1]):
@@ -80,10 +85,10 @@ def out_of(stretches: Sequence[Stretch], files: Sequence[Held], kit: Kit, origin
         raise NotFound(
             "no sound of what they say is kept", remedy="Enrol them from a clip, or from the recording itself."
         )
-    return _voiceprint(Audio(np.concatenate(pieces)), kit, origin)
+    return _voiceprint(Audio(np.concatenate(pieces)), kit, origin, MIXED_SHARE)
 
 
-def _voiceprint(audio: Audio, kit: Kit, origin: str) -> Voiceprint:
+def _voiceprint(audio: Audio, kit: Kit, origin: str, others: float = OTHER_SHARE) -> Voiceprint:
     heard_s = speech_s(audio, kit.vad)
     if heard_s == 0:
         raise BadInput("nobody speaks in the clip", remedy="Give one in which the person can be heard.")
@@ -93,12 +98,12 @@ def _voiceprint(audio: Audio, kit: Kit, origin: str) -> Voiceprint:
             remedy="Give a longer clip; 10 to 30 s of speech are best.",
         )
     diarizer = kit.diarizer()  # so late that a bad clip loads nothing
-    embedding = _voice(audio, diarizer)
+    embedding, share = _voice(audio, diarizer, others)
     if embedding is None:
         raise BadInput(
             "the voice in the clip can't be told from it", remedy="Give a longer clip with less noise and music."
         )
-    return Voiceprint(embedding, diarizer.embeds, round(heard_s, 2), origin)
+    return Voiceprint(embedding, diarizer.embeds, round(share * heard_s, 2), origin)
 
 
 TOLD_APART = Diarizing(people=False, voices=True)
@@ -163,16 +168,22 @@ def speech_s(audio: Audio, vad: Vad) -> float:
     return timebase.seconds(int((probabilities >= SPEECH).sum()) * vad.frame)
 
 
-def _voice(audio: Audio, diarizer: Diarizer) -> tuple[float, ...] | None:
-    """The voice of the only person in a clip, which is heard once. Raises BadInput where a second voice is heard."""
+def _voice(audio: Audio, diarizer: Diarizer, others: float) -> tuple[tuple[float, ...] | None, float]:
+    """The voice of the person in a clip, which is heard once, and their share of the speech.
+
+    Raises BadInput where a second voice has the share `others` of it.
+    """
     hearing = diarizer.begin()
     hearing.hear(audio)
-    found = sorted((s.speech_s for s in hearing.tell(Crowd()).speakers), reverse=True)
-    if len(found) > 1 and found[1] >= max(OTHER_S, OTHER_SHARE * sum(found)):
-        raise BadInput(
-            f"more than one person speaks in the clip: the second for {found[1]:.1f} s",
-            remedy="Cut out a stretch where only one of them speaks.",
-        )
+    found = sorted(hearing.tell(Crowd()).speakers, key=lambda s: -s.speech_s)
+    speech_s = sum(s.speech_s for s in found)
+    if len(found) > 1 and found[1].speech_s >= max(OTHER_S, OTHER_SHARE * speech_s):
+        if found[1].speech_s >= others * speech_s:
+            raise BadInput(
+                f"more than one person speaks in the clip: the second for {found[1].speech_s:.1f} s",
+                remedy="Cut out a stretch where only one of them speaks.",
+            )
+        return found[0].voice or None, found[0].speech_s / speech_s
     one = hearing.tell(Crowd(count=1)).speakers
     told = one[0].voice if one and one[0].speech_s >= LEAST_VOICE_S else ()
-    return told or diarizer.voice(audio)
+    return told or diarizer.voice(audio), 1.0

@@ -110,6 +110,16 @@ def test_a_speaker_who_gives_no_voice_says_why(
         reference.of_speaker(found, "S1", MODEL)
 
 
+def test_a_speaker_who_was_mixed_up_with_another_is_whom_most_of_it_is(kit: Kit, sample: Path) -> None:
+    stretches = [(8.5, 12.0), (4.0, 8.0), (9.0, 11.0)]  # Nell, Nagg by mistake, Nell
+    only = reference.out_of([stretches[0]], [(sample, 0.0, None)], kit)
+    mixed = reference.out_of([stretches[0], (5.0, 6.6), stretches[2]], [(sample, 0.0, None)], kit, "mixed")
+    assert np.dot(only.embedding, mixed.embedding) > 0.8
+    assert mixed.speech_s < 7.1
+    with pytest.raises(BadInput, match="more than one person"):
+        reference.out_of(stretches, [(sample, 0.0, None)], kit)
+
+
 def test_without_a_part_that_tells_voices_apart_it_says_so(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     none = Plugins[PartSpec[Any]]("earwitness.nothing")
     monkeypatch.setattr(kit, "diarizers", Diarizers(none, kit.settings.models_folder))
