@@ -146,7 +146,7 @@ def _house(settings: Settings, kit: Kit) -> House:
         settings,
         archive=archive,
         count=metrics.session_ended,
-        drafted=lambda ident, seq, draft: _drafted(house, ident, seq, draft),
+        drafted=lambda *told: _drafted(house, *told),
         charge=access.charge,
     )
     house = House(
@@ -290,11 +290,11 @@ async def _look(house: House) -> None:
         await asyncio.sleep(EACH_S)
 
 
-def _drafted(house: House, ident: str, seq: int, draft: Partial) -> None:
+def _drafted(house: House, ident: str, recording: str | None, seq: int, draft: Partial) -> None:
     """Tell what a live session hears just now; by a part of its id: with all of it, anybody could join."""
     told = {f.name: getattr(draft, f.name) for f in fields(draft)}
-    whose = Whose(owner=house.sessions.owners.of(ident))
-    house.streams.draft(ident, whose, {"session": ident[:8], "revision": seq, **told})
+    whose = Whose(owner=house.sessions.owners.of(ident), recording=recording)
+    house.streams.draft(ident, whose, {"session": ident[:8], "recording": recording, "revision": seq, **told})
 
 
 def _gauges(house: House) -> dict[str, tuple[str, float]]:

@@ -644,6 +644,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sample": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A recording to try
+         * @description The sample conversation, in English: two voices, half a minute.
+         */
+        get: operations["sample_api_sample_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/segments/{number}": {
         parameters: {
             query?: never;
@@ -2359,7 +2379,7 @@ export interface components {
         };
         /**
          * RecordingCard
-         * @description A recording. `began_s`, `made_s` and `changed_s` are seconds of the Unix clock.
+         * @description A recording and who speaks in it. `began_s`, `made_s` and `changed_s` are seconds of the Unix clock.
          */
         RecordingCard: {
             /** Began S */
@@ -2382,6 +2402,8 @@ export interface components {
             sha256: string | null;
             /** Source */
             source: string | null;
+            /** Speakers */
+            speakers: components["schemas"]["SpeakerCard"][];
             /** State */
             state: string;
             /** Title */
@@ -2856,7 +2878,7 @@ export interface components {
         };
         /**
          * WholeRecordingCard
-         * @description A recording with its speakers, and its files for who may listen.
+         * @description A recording, and its files for who may listen.
          */
         WholeRecordingCard: {
             /** Began S */
@@ -4231,6 +4253,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SegmentCards"];
+                };
+            };
+        };
+    };
+    sample_api_sample_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A conversation of half a minute */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": unknown;
                 };
             };
         };

@@ -67,7 +67,7 @@ class Sessions:
         *,
         archive: Archive | None = None,
         count: Callable[[str, float], None] = lambda *_: None,
-        drafted: Callable[[str, int, Partial], None] = lambda *_: None,
+        drafted: Callable[[str, str | None, int, Partial], None] = lambda *_: None,
         charge: Callable[[Caller, float], None] = lambda *_: None,
     ) -> None:
         """`count` is told how each session ended (docs/operations.md) and after how long, `drafted` of its drafts.
@@ -311,7 +311,7 @@ class Sessions:
         hosted = Hosted(
             ident, session, pool, written=written, stored=store, told=told, first=first, closed=self._closed
         )
-        hosted.plan, hosted.drafted = plan, partial(self._drafted, ident)
+        hosted.plan, hosted.drafted = plan, partial(self._drafted, ident, hosted.recording)
         hosted.replay(pieces)
         holder.append(hosted)
         self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()

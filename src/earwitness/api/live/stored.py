@@ -38,6 +38,11 @@ class Stored:
         for part in sorted((folder / "audio" / storing.id).glob(f"*.ogg{PART}")):
             self._mend(part)
 
+    @property
+    def recording(self) -> str:
+        """See `Store.recording`."""
+        return self._storing.id
+
     def heard(self, samples: Samples, position: int) -> None:
         """See `Store.heard`."""
         self._storing.heard(position, len(samples))
