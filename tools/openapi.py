@@ -11,7 +11,7 @@ from pathlib import Path
 from earwitness.api.app import create
 from earwitness.config import Settings
 
-PATHS = ("/api/", "/v1/models", "/v1/audio/transcriptions")
+PATHS = ("/api/", "/models", "/v1/models", "/v1/audio/transcriptions")
 
 
 def main() -> None:

@@ -11,7 +11,11 @@ export default defineConfig({
   plugins: [svelte(), tailwindcss()],
   build: { outDir: "../src/earwitness/web/app", emptyOutDir: true, target: "es2022", assetsInlineLimit: 0 },
   server: {
-    proxy: Object.fromEntries(["/api", "/v1", "/ws", "/livez", "/readyz"].map((path) => [path, { target: server, ws: true }])),
+    proxy: {
+      ...Object.fromEntries(["/api", "/v1", "/ws", "/livez", "/readyz"].map((path) => [path, { target: server, ws: true }])),
+      // a screen has that address too, here where the page is not under /app
+      "/models": { target: server, bypass: ({ headers }) => (headers.accept?.includes("text/html") ? "/index.html" : undefined) },
+    },
   },
   ...(process.env.VITEST ? { resolve: { conditions: ["browser"] } } : {}),
   test: { environment: "jsdom", include: ["src/**/*.test.ts"], setupFiles: ["src/testing.ts"] },

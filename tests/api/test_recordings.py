@@ -61,7 +61,8 @@ def test_recordings_are_listed_and_given_out(http: httpx.Client, archive: Archiv
     page = http.get(URL, params={"limit": 1}).json()
     assert [r["id"] for r in page["recordings"]] == [other]
     after = http.get(URL, params={"at": page["next"]}).json()
-    assert ident in [r["id"] for r in after["recordings"]]
+    (listed,) = (r for r in after["recordings"] if r["id"] == ident)
+    assert [(s["id"], s["name"], s["speech_s"]) for s in listed["speakers"]] == [("S1", None, 4.0), ("S2", None, 1.0)]
     assert [r["id"] for r in http.get(URL, params={"state": "part"}).json()["recordings"]] == [other]
     assert http.get(URL, params={"sha256": "a" * 64, "before_s": 50}).json()["recordings"] == []
     card = http.get(f"{URL}/{ident}").json()
@@ -148,6 +149,8 @@ def test_speakers_are_named(http: httpx.Client, ident: str) -> None:
     card = http.patch(f"{URL}/{ident}", json=told).json()
     assert (card["title"], card["kept"]) == ("New", True)
     assert [s["name"] for s in card["speakers"]] == ["<b>Anna</b>", None]
+    (listed,) = (r for r in http.get(URL).json()["recordings"] if r["id"] == ident)
+    assert listed["speakers"] == card["speakers"]
     assert http.patch(f"{URL}/{ident}", json={"speakers": {"S7": {"name": "X"}}}).status_code == 404
     assert http.patch(f"{URL}/{ident}", json={"speakers": {"S1": {"person": "p_x"}}}).status_code == 404
     card = http.patch(f"{URL}/{ident}", json={"speakers": {"S1": {"name": None}}}).json()

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -65,6 +66,12 @@ def value(text: str, name: str, **labels: str) -> float:
         for sample in family.samples
         if sample.name == name and all(sample.labels.get(k) == v for k, v in labels.items())
     )
+
+
+def test_the_sample_is_given_out(http: httpx.Client, sample: Path) -> None:
+    found = http.get("/api/sample")
+    assert (found.headers["content-type"], found.content) == ("audio/wav", sample.read_bytes())
+    assert "sample conversation.wav" in unquote(found.headers["content-disposition"])
 
 
 def test_metrics_count_what_was_done(http: httpx.Client, sample: Path) -> None:

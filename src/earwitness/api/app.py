@@ -165,7 +165,7 @@ def _house(settings: Settings, kit: Kit | None) -> House:
         settings,
         archive=archive,
         count=metrics.session_ended,
-        told=lambda ident, seq, event: _told(house, figures, ident, seq, event),
+        told=lambda *told: _told(house, figures, *told),
         charge=access.charge,
     )
     house = House(
@@ -335,13 +335,13 @@ async def _look(house: House) -> None:
         await asyncio.sleep(EACH_S)
 
 
-def _told(house: House, figures: Figures, ident: str, seq: int, event: Event) -> None:
+def _told(house: House, figures: Figures, ident: str, recording: str | None, seq: int, event: Event) -> None:
     """Count what a live session tells, and tell drafts; by a part of its id: with all of it, anybody could join."""
     figures.told(ident, event)
     if isinstance(event, Partial):
         said = {f.name: getattr(event, f.name) for f in fields(event)}
-        whose = Whose(owner=house.sessions.owners.of(ident))
-        house.streams.draft(ident, whose, {"session": ident[:8], "revision": seq, **said})
+        whose = Whose(owner=house.sessions.owners.of(ident), recording=recording)
+        house.streams.draft(ident, whose, {"session": ident[:8], "recording": recording, "revision": seq, **said})
 
 
 async def _known(request: Request, error: Exception) -> JSONResponse:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from earwitness.__about__ import __version__
@@ -125,6 +125,17 @@ def device_info(request: Request) -> DeviceInfo:
         loaded=[_loaded(place) for place in home.kit.pool.loaded()],
         loading=[_loading(load) for load in home.kit.pool.loading()],
     )
+
+
+@router.get(
+    "/api/sample",
+    summary="A recording to try",
+    response_class=FileResponse,
+    responses={200: {"content": {"audio/wav": {}}, "description": "A conversation of half a minute"}},
+)
+def sample() -> FileResponse:
+    """The sample conversation, in English: two voices, half a minute."""
+    return FileResponse(catalog.sample(), media_type="audio/wav", filename="sample conversation.wav")
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)

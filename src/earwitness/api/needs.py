@@ -37,6 +37,7 @@ transcribe
     SOCKET /ws
     POST /api/process-chunk
     GET /models
+    GET /api/sample
     GET /api/device-info
     GET /v1/models/{name:path}
     GET /models/{name:path}

@@ -3,6 +3,7 @@
 Nothing is there for who may not see it. Whoever changes a segment says which revision they saw.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -40,8 +41,18 @@ class _Told(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class SpeakerCard(BaseModel):
+    """A speaker of a recording, and the person they are known to be."""
+
+    id: str
+    name: str | None
+    person: str | None
+    speech_s: float
+    confidence: float | None
+
+
 class RecordingCard(BaseModel):
-    """A recording. `began_s`, `made_s` and `changed_s` are seconds of the Unix clock."""
+    """A recording and who speaks in it. `began_s`, `made_s` and `changed_s` are seconds of the Unix clock."""
 
     id: str
     kind: str
@@ -55,6 +66,7 @@ class RecordingCard(BaseModel):
     kept: bool
     made_s: float
     changed_s: float
+    speakers: list[SpeakerCard]
 
 
 class RecordingCards(BaseModel):
@@ -62,16 +74,6 @@ class RecordingCards(BaseModel):
 
     recordings: list[RecordingCard]
     next: str | None
-
-
-class SpeakerCard(BaseModel):
-    """A speaker of a recording, and the person they are known to be."""
-
-    id: str
-    name: str | None
-    person: str | None
-    speech_s: float
-    confidence: float | None
 
 
 class FileCard(BaseModel):
@@ -84,9 +86,8 @@ class FileCard(BaseModel):
 
 
 class WholeRecordingCard(RecordingCard):
-    """A recording with its speakers, and its files for who may listen."""
+    """A recording, and its files for who may listen."""
 
-    speakers: list[SpeakerCard]
     files: list[FileCard]
 
 
@@ -197,8 +198,10 @@ def recordings(
 ) -> RecordingCards:
     """What the caller may see, narrowed down by what is given."""
     wanted = Wanted(kind, state, source, sha256, kept, after_s, before_s)
-    page = _archive(request).recordings.page(viewer(request), wanted, at, limit)
-    return RecordingCards(recordings=[_card(r) for r in page.recordings], next=page.next)
+    there, who = _archive(request).recordings, viewer(request)
+    page = there.page(who, wanted, at, limit)
+    speak = there.speaking([r.id for r in page.recordings], who)
+    return RecordingCards(recordings=[_card(r, speak.get(r.id, ())) for r in page.recordings], next=page.next)
 
 
 @router.get("/api/recordings/{ident}", summary="One recording", responses=ERRORS)
@@ -291,9 +294,9 @@ def _archive(request: Request) -> Archive:
     return house.of(request).archive
 
 
-def _card(found: Recording) -> RecordingCard:
-    same = {name: getattr(found, name) for name in RecordingCard.model_fields if name != "source"}
-    return RecordingCard(source=found.source_id, **same)
+def _card(found: Recording, speakers: Sequence[Speaker]) -> RecordingCard:
+    same = {name: getattr(found, name) for name in RecordingCard.model_fields if name not in {"source", "speakers"}}
+    return RecordingCard(source=found.source_id, speakers=[_speaker(s) for s in speakers], **same)
 
 
 def _whole(request: Request, ident: str) -> WholeRecordingCard:
@@ -304,8 +307,7 @@ def _whole(request: Request, ident: str) -> WholeRecordingCard:
     except NotFound:
         files = ()
     return WholeRecordingCard(
-        **_card(found).model_dump(),
-        speakers=[_speaker(s) for s in archive.recordings.speakers(ident, who)],
+        **_card(found, archive.recordings.speakers(ident, who)).model_dump(),
         files=[FileCard(kind=f.kind, start_s=f.start_s, end_s=f.end_s, size=f.size) for f in files],
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, delete, func, insert, or_, select
 
 from earwitness.archive import shapes
 from earwitness.archive.database import Database
@@ -118,6 +118,12 @@ class Recordings:
         with self._database.reading() as connection:
             return _card(seen(connection, ident, viewer))
 
+    def of_session(self, session: str, viewer: Viewer = HOUSE) -> str | None:
+        """Id of the recording of a live session; None where there is none that the viewer sees."""
+        asked = select(RecordingRow.id).where(RecordingRow.session == session, sees(viewer))
+        with self._database.reading() as connection:
+            return None if connection is None else connection.execute(asked).scalar()
+
     def page(self, viewer: Viewer = HOUSE, wanted: Wanted = Wanted(), at: str | None = None, most: int = 50) -> Page:
         """Recordings that a viewer sees, the newest first, from where an earlier page ended. Raises BadInput."""
         most = max(1, min(most, MOST))
@@ -147,6 +153,24 @@ class Recordings:
             recording = seen(connection, ident, viewer)
             assert connection is not None
             return shapes.transcript_of(recording, (), _speakers(connection, ident)).speakers
+
+    def speaking(self, idents: Sequence[str], viewer: Viewer = HOUSE) -> dict[str, tuple[Speaker, ...]]:
+        """Who speaks in each of some recordings that the viewer sees, without their voices."""
+        columns = SpeakerRow.recording_id, SpeakerRow.label, SpeakerRow.speech_s, SpeakerRow.confidence
+        name = func.coalesce(PersonRow.name, SpeakerRow.name).label("name")
+        asked = (
+            select(*columns, name, SpeakerRow.person_id)
+            .join(RecordingRow, RecordingRow.id == SpeakerRow.recording_id)
+            .join(PersonRow, PersonRow.id == SpeakerRow.person_id, isouter=True)
+            .where(SpeakerRow.recording_id.in_(idents), sees(viewer))
+            .order_by(func.length(SpeakerRow.label), SpeakerRow.label)
+        )
+        found = dict[str, tuple[Speaker, ...]]()
+        with self._database.reading() as connection:
+            for row in () if connection is None or not idents else connection.execute(asked):
+                who = Speaker(row.label, row.speech_s, row.confidence, row.name, row.person_id)
+                found[row.recording_id] = (*found.get(row.recording_id, ()), who)
+        return found
 
     def files(self, ident: str, viewer: Viewer = HOUSE, verb: str = "listen") -> tuple[Piece, ...]:
         """The files of a recording in the order of its time. Raises NotFound."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +28,7 @@ from earwitness.types import Samples
 from support.faults import codes, ended, serving, until
 from support.processes import Processes
 from support.sockets import free_port, joined
+from support.watching import watching
 
 LISTEN = "/v1/listen?encoding=linear16&sample_rate=16000&model=default"
 
@@ -62,12 +64,17 @@ def test_a_session_is_stored_when_its_client_wishes(
         with joined(address) as client:
             client.sound(talk[:32_000])
             ended(client)
+            assert client.told[0]["recording"] is None
         assert archive.recordings.page().recordings == (), "nobody asked for it"
         with joined(address, keep=True, keep_audio=True, title="A talk") as client:
             client.sound(talk)
             assert ended(client) == said
             assert codes(client) == []
         (card,) = archive.recordings.page().recordings
+        session = client.told[0]["session"]
+        with joined(address, session=session) as again:
+            again.until("ended")
+    assert [c.told[0]["recording"] for c in (client, again)] == [card.id, card.id]
     assert (card.title, card.state, card.kind) == ("A talk", "whole", "live")
     found = archive.recordings.transcript(card.id)
     assert [(s.text, s.start_s, s.end_s) for s in found.segments] == client.finals
@@ -76,6 +83,21 @@ def test_a_session_is_stored_when_its_client_wishes(
     (piece,) = archive.recordings.files(card.id)
     assert (piece.start_s, piece.end_s) == (0.0, 12.0)
     assert len(decode.decode(archive.folder / piece.path).samples) == len(talk)
+
+
+def test_drafts_tell_which_recording_they_are_of(kit: Kit, tmp_path: Path, talk: Samples) -> None:
+    with (
+        serving(kit, tmp_path) as address,
+        watching(address, "?topics=drafts") as heard,
+        joined(address, keep=True) as client,
+    ):
+        welcome = client.until("welcome")
+        for low in range(0, 64_000, 3_200):  # as one speaks: of sound in one piece there are no drafts
+            client.sound(talk[low : low + 3_200])
+            time.sleep(0.2)
+        draft = heard.next().data
+        assert (draft["recording"], draft["session"]) == (welcome["recording"], welcome["session"][:8])
+        ended(client)
 
 
 def test_by_the_setting_every_door_is_stored_and_a_client_may_say_no(

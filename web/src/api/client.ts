@@ -21,13 +21,14 @@ export class Failure extends Error {
   }
 }
 
-type Told = { error?: { message?: string; code?: string | null; } }
+/** OpenAI's doors put an object there, all others a sentence with the code beside it. */
+type Told = { error?: string | { message?: string; code?: string | null }; code?: string | null }
 
 /** The failure that an answer tells of. */
 export async function failureOf(answer: Response): Promise<Failure> {
   const told = (await answer.json().catch(() => ({}))) as Told
   const retry = Number(answer.headers.get("retry-after") ?? 0)
-  const { message, code } = told.error ?? {}
+  const { message, code } = typeof told.error === "string" ? { message: told.error, code: told.code } : (told.error ?? {})
   return new Failure(message || answer.statusText || `HTTP ${answer.status}`, code ?? "", answer.status, retry)
 }
 

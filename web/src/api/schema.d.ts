@@ -644,6 +644,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sample": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A recording to try
+         * @description The sample conversation, in English: two voices, half a minute.
+         */
+        get: operations["sample_api_sample_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/segments/{number}": {
         parameters: {
             query?: never;
@@ -1058,6 +1078,46 @@ export interface paths {
          * @description Another role, another password, or let them in no more. All their logins end with the last two.
          */
         patch: operations["change_user_api_users__ident__patch"];
+        trace?: never;
+    };
+    "/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models with what they can do
+         * @description Every model, whether it is loaded or how long it has been loading, and its licence.
+         */
+        get: operations["models_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One model, loaded if need be
+         * @description One model by its name or an alias, with what it can do.
+         */
+        get: operations["model_models__name__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/audio/transcriptions": {
@@ -2359,7 +2419,7 @@ export interface components {
         };
         /**
          * RecordingCard
-         * @description A recording. `began_s`, `made_s` and `changed_s` are seconds of the Unix clock.
+         * @description A recording and who speaks in it. `began_s`, `made_s` and `changed_s` are seconds of the Unix clock.
          */
         RecordingCard: {
             /** Began S */
@@ -2382,6 +2442,8 @@ export interface components {
             sha256: string | null;
             /** Source */
             source: string | null;
+            /** Speakers */
+            speakers: components["schemas"]["SpeakerCard"][];
             /** State */
             state: string;
             /** Title */
@@ -2856,7 +2918,7 @@ export interface components {
         };
         /**
          * WholeRecordingCard
-         * @description A recording with its speakers, and its files for who may listen.
+         * @description A recording, and its files for who may listen.
          */
         WholeRecordingCard: {
             /** Began S */
@@ -4235,6 +4297,26 @@ export interface operations {
             };
         };
     };
+    sample_api_sample_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A conversation of half a minute */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": unknown;
+                };
+            };
+        };
+    };
     correct_api_segments__number__patch: {
         parameters: {
             query?: never;
@@ -4919,6 +5001,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserCard"];
+                };
+            };
+        };
+    };
+    models_models_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDetails"];
+                };
+            };
+        };
+    };
+    model_models__name__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelAbilities"];
                 };
             };
         };

@@ -37,6 +37,11 @@ export const de: Messages = {
     seconds: (n) => plural("de", n, { one: "# Sekunde", other: "# Sekunden" }),
     recordings: (n) => plural("de", n, { one: "# Aufnahme", other: "# Aufnahmen" }),
   },
+  drop: {
+    now: "Loslassen zum Transkribieren",
+    nothing: "Darin war keine Datei.",
+    coming: (n) => plural("de", n, { one: "# Datei ist unterwegs", other: "# Dateien sind unterwegs" }),
+  },
   link: {
     connected: "Verbunden",
     away: "Der Server antwortet nicht. Neuer Versuch …",

@@ -37,6 +37,11 @@ export const en = {
     seconds: (n: number) => plural("en", n, { one: "# second", other: "# seconds" }),
     recordings: (n: number) => plural("en", n, { one: "# recording", other: "# recordings" }),
   },
+  drop: {
+    now: "Let go to transcribe",
+    nothing: "There was no file in that.",
+    coming: (n: number) => plural("en", n, { one: "# file is on its way", other: "# files are on their way" }),
+  },
   link: {
     connected: "Connected",
     away: "The server does not answer. Trying again …",

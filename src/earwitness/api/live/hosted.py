@@ -120,6 +120,11 @@ class Hosted:
         return self._line is not None
 
     @property
+    def recording(self) -> str | None:
+        """Id of the recording that it becomes in the archive; None where it is not stored."""
+        return self._keeping.recording
+
+    @property
     def acknowledged(self) -> int:
         """Samples that will be recognised whatever happens to this process; those received, where nothing is kept."""
         return self._keeping.acknowledged

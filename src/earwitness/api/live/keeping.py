@@ -18,6 +18,10 @@ from earwitness.types import Notice, Samples
 class Store(Protocol):
     """Where a session is stored for good. None of this raises: what goes wrong is told once."""
 
+    @property
+    def recording(self) -> str:
+        """Id of the recording that it becomes."""
+
     def heard(self, samples: Samples, position: int) -> None:
         """Some sound comes, that begins at a position."""
 
@@ -42,6 +46,11 @@ class Keeping:
         self._hole: int | None = None
         """Position after the last sample that is not kept, while its text is still to come."""
         self._sound_fails = self._told_fails = False
+
+    @property
+    def recording(self) -> str | None:
+        """Id of the recording that the session becomes; None where it is not stored."""
+        return None if self._stored is None else self._stored.recording
 
     @property
     def folder(self) -> Path | None:

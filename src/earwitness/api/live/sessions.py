@@ -67,7 +67,7 @@ class Sessions:
         *,
         archive: Archive | None = None,
         count: Callable[[str, float], None] = lambda *_: None,
-        told: Callable[[str, int, Event], None] = lambda *_: None,
+        told: Callable[[str, str | None, int, Event], None] = lambda *_: None,
         charge: Callable[[Caller, float], None] = lambda *_: None,
     ) -> None:
         """`count` is told how each session ended (docs/operations.md) and after how long, `told` of all that it tells.
@@ -311,7 +311,7 @@ class Sessions:
         hosted = Hosted(
             ident, session, pool, written=written, stored=store, told=told, first=first, closed=self._closed
         )
-        hosted.plan, hosted.told = plan, partial(self._told, ident)
+        hosted.plan, hosted.told = plan, partial(self._told, ident, hosted.recording)
         hosted.replay(pieces)
         holder.append(hosted)
         self._open[ident], self._contexts[ident], self._began[ident] = hosted, context, time.monotonic()

@@ -37,6 +37,11 @@ class Stored:
             storing.piece(path, timebase.seconds(start), timebase.seconds(end), size)
             self._again = max(self._again, end)
 
+    @property
+    def recording(self) -> str:
+        """See `Store.recording`."""
+        return self._storing.id
+
     def heard(self, samples: Samples, position: int) -> None:
         """See `Store.heard`."""
         self._storing.heard(position, len(samples))

@@ -15,6 +15,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from earwitness.api import house
+from earwitness.api.bridge import in_thread
 from earwitness.api.errors import sentence
 from earwitness.api.house import House
 from earwitness.api.live.conversation import SLOWEST_S, attended, first_of, reason, received
@@ -22,6 +23,7 @@ from earwitness.api.live.hearing import Taking, taking, wire
 from earwitness.api.live.journals import STORED, Told
 from earwitness.api.live.line import Line
 from earwitness.api.live.storeroom import owner_of
+from earwitness.api.viewing import viewer
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError
 from earwitness.live import told
@@ -207,6 +209,7 @@ class _Door:
                 "type": "welcome",
                 "protocol": PROTOCOL,
                 "session": ident,
+                "recording": await self._recording(ident) if line is None else line.hosted.recording,
                 "seq": 0 if line is None else line.hosted.seq,
                 "position": timebase.seconds(heard),
                 "over": line is None,
@@ -216,6 +219,13 @@ class _Door:
             raise BadInput(f"no event {hello.after} was told yet", remedy="Say the last you saw.", param="after")
         if line is not None:
             known(line, hello)
+
+    async def _recording(self, ident: str) -> str | None:
+        """The recording of a session that is over; None where it was not stored, or the archive does not answer."""
+        try:
+            return await in_thread(lambda: self._home.archive.recordings.of_session(ident, viewer(self._socket)))
+        except EarwitnessError:
+            return None
 
     async def _converse(self, line: Line, hello: Hello) -> None:
         taker = taking(line, hello.encoding, hello.rate, hello.channels, hello.channel, skip=known(line, hello))
