@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select
 
@@ -35,7 +36,18 @@ def happened(
     """
     if recording is not None:
         owner, source = connection.execute(WHOSE, {"ident": recording}).one_or_none() or (owner, source)
+    written(connection, topic, kind, about, (recording, owner, source))
+
+
+def written(
+    connection: Connection,
+    topic: str,
+    kind: str,
+    about: Mapping[str, Json],
+    whose: tuple[str | None, str | None, str | None],
+) -> None:
+    """Likewise, where it is known whose it is: the recording, its owner and its source."""
     notify = connection.dialect.name == "postgresql"  # other servers are told when this is kept, and not before
-    facts = {"topic": topic, "kind": kind, "about": dict(about)}
-    whose = {"recording_id": recording, "owner_id": owner, "source_id": source}
-    connection.execute(TOLD if notify else WRITTEN, {"at_s": time.time(), **facts, **whose})
+    facts: dict[str, Any] = {"topic": topic, "kind": kind, "about": dict(about)}
+    facts |= dict(zip(("recording_id", "owner_id", "source_id"), whose, strict=True))
+    connection.execute(TOLD if notify else WRITTEN, {"at_s": time.time(), **facts})

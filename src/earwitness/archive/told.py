@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from earwitness.archive.happened import happened
+from earwitness.archive.happened import happened, written
 from earwitness.archive.recordings import known
 from earwitness.archive.schema.heard import FileRow, RecordingRow, RevisionRow, SegmentRow, SpeakerRow, TakeRow
 from earwitness.archive.shapes import LONGEST_NAME, clean
@@ -19,7 +20,13 @@ MACHINE = "machine"
 _NUMBERED = select(SegmentRow.__table__).where(
     SegmentRow.recording_id == bindparam("ident"), SegmentRow.number == bindparam("nth")
 )
-_SAID = insert(SegmentRow.__table__)  # type: ignore[arg-type]
+_SAID = {
+    dialect.__name__.rpartition(".")[2]: dialect.insert(SegmentRow.__table__)
+    .on_conflict_do_nothing(index_elements=["recording_id", "number"])
+    .returning(SegmentRow.id)
+    for dialect in (sqlite, postgresql)
+}
+"""By database; gives the id of a segment of which there was none of that number."""
 _SPEAKS = select(SpeakerRow.label).where(
     SpeakerRow.recording_id == bindparam("ident"), SpeakerRow.label == bindparam("who")
 )
@@ -34,6 +41,7 @@ _REACHED = (
             (RecordingRow.duration_s < bindparam("reached_s"), bindparam("reached_s")), else_=RecordingRow.duration_s
         ),
     )
+    .returning(RecordingRow.owner_id, RecordingRow.source_id)
 )
 
 
@@ -48,18 +56,18 @@ def opened(ident: str, row: Mapping[str, Any], take: tuple[float, float], connec
 
 def final(ident: str, row: Mapping[str, Any], seq: int, connection: Connection) -> None:
     """A segment. One of that number that is there already came from a process whose journal was lost."""
-    number = {"number": row["number"], "end_s": row["end_s"]}
-    there = _numbered(connection, ident, row["number"])
-    if there is None:
-        fresh = {"recording_id": ident, "revision": 0, "by_person": False}
-        made = connection.execute(_SAID, {**row, **fresh}).inserted_primary_key
-        assert made is not None
-        happened(connection, "segments", "made", {"id": made[0], "recording": ident, **number}, recording=ident)
-    else:
+    reached = {"ident": ident, "now_s": time.time(), "seq": seq, "spoken": row["language"], "reached_s": row["end_s"]}
+    owner, source = connection.execute(_REACHED, reached).one()
+    fresh = {"recording_id": ident, "revision": 0, "by_person": False}
+    made = connection.execute(_SAID[connection.dialect.name], {**row, **fresh}).scalar()
+    if made is None:
+        there = _numbered(connection, ident, row["number"])
+        assert there is not None
         changed(connection, there, row, "again", MACHINE)
+    else:
+        about: dict[str, Json] = {"id": made, "recording": ident, "number": row["number"], "end_s": row["end_s"]}
+        written(connection, "segments", "made", about, (ident, owner, source))
     speaks(connection, ident, row["speaker"])
-    reached = {"seq": seq, "spoken": row["language"], "reached_s": row["end_s"]}
-    connection.execute(_REACHED, {"ident": ident, "now_s": time.time(), **reached})
 
 
 def revised(ident: str, number: int, what: str, row: Mapping[str, Any], seq: int, connection: Connection) -> None:
