@@ -62,6 +62,8 @@ def test_the_doctor_finds_this_install_well() -> None:
         "model",
         "trial",
     }
+    (community,) = [f["detail"] for f in found if f["about"] == "part community"]
+    assert community == "usable; weights: CC BY 4.0, pyannote/speaker-diarization-community-1"
 
 
 def test_the_doctor_names_what_is_broken(tmp_path: Path) -> None:

@@ -167,10 +167,18 @@ def _engines(settings: "Settings") -> "Iterator[Finding]":
     parts: Plugins[PartSpec[object]] = Plugins(PARTS)
     for kind, group in (("engine", list(engines)), ("part", list(parts))):
         for found in group:
-            yield Finding(f"{kind} {found.name}", "warn" if found.why_not else "ok", found.why_not or "usable")
+            usable = "warn" if found.why_not else "ok"
+            yield Finding(f"{kind} {found.name}", usable, found.why_not or f"usable{_weights(found.spec)}")
     for rank, diarizer in enumerate(Diarizers(parts, settings.models_folder).all(), 1):
         usable = "warn" if diarizer.why_not else "ok"
         yield Finding(f"diarizer {rank}.", usable, f"{diarizer.name}: {diarizer.why_not or 'usable'}")
+
+
+def _weights(spec: object) -> str:
+    """Whose weights come with a part."""
+    from earwitness.parts import Licensed
+
+    return f"; weights: {spec.licence}" if isinstance(spec, Licensed) else ""
 
 
 def _models(_: "Settings") -> "Iterator[Finding]":

@@ -226,6 +226,14 @@ class PartSpec(Protocol[P_co]):
 
 
 @runtime_checkable
+class Licensed(Protocol):
+    """A spec whose part comes with weights of others, in a package."""
+
+    licence: str
+    """Of the weights, and whose they are."""
+
+
+@runtime_checkable
 class Foldered(Protocol[P_co]):
     """A spec that finds further parts in the model directory."""
 

@@ -145,6 +145,7 @@ class _Spec:
     name = "pocketsphinx"
     does = "aligner"
     languages = PocketSphinx.languages
+    licence = "BSD, Carnegie Mellon University and Alpha Cephei"
 
     def missing(self) -> str | None:
         return None if find_spec("pocketsphinx") else "pocketsphinx is not installed: pip install pocketsphinx"

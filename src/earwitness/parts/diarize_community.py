@@ -213,6 +213,7 @@ class _Spec:
     name = NAME
     does = "diarizer"
     languages: tuple[str, ...] = ()
+    licence = library.LICENCE
 
     def missing(self) -> str | None:
         return library.missing()

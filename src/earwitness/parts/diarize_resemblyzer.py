@@ -126,6 +126,7 @@ class _Spec:
     name = NAME
     does = "diarizer"
     languages: tuple[str, ...] = ()
+    licence = "Apache 2.0, Resemble AI"
 
     def missing(self) -> str | None:
         for name in ("onnxruntime", "onnx", "scipy"):

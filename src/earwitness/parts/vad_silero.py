@@ -55,6 +55,7 @@ class _Spec:
     name = "silero"
     does = "vad"
     languages: tuple[str, ...] = ()
+    licence = "MIT, Silero Team"
 
     def missing(self) -> str | None:
         return ort.missing()
