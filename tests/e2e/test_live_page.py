@@ -1,9 +1,11 @@
-"""The live page in Chromium, whose microphone is the sample conversation."""
+"""The live page in Chromium, whose microphone is the sample conversation, and a tab of which plays it."""
 
+import base64
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,22 +34,36 @@ def microphone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def page(microphone: Path) -> Iterator[Page]:
+TAB = "a tab that talks"
+
+
+@contextmanager
+def browsing(*flags: str) -> Iterator[Page]:
+    """A page of a browser that is started with these flags."""
     with sync_playwright() as play:
         browser = play.chromium.launch(
             executable_path=CHROMIUM,
+            ignore_default_args=["--mute-audio"],
             args=[
                 "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
-                "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-audio-capture={microphone}%noloop",
+                "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required", *flags,
             ],
         )  # fmt: skip
-        found = browser.new_page(viewport={"width": 900, "height": 1000})
+        found = browser.new_context(viewport={"width": 900, "height": 1000}).new_page()
         found.on("pageerror", lambda error: pytest.fail(f"the page broke: {error}"))
         yield found
         browser.close()
+
+
+@pytest.fixture
+def page(microphone: Path) -> Iterator[Page]:
+    """A page of a browser with that microphone, and somebody who allows its use."""
+    with browsing(
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={microphone}%noloop",
+    ) as found:
+        yield found
 
 
 def picture(page: Page, name: str) -> bytes:
@@ -87,6 +103,21 @@ def test_what_is_said_into_the_microphone_is_read_on_the_page(server: str, page:
     text = Path(saved.value.path()).read_text()
     assert "S1:" in text
     assert "S2:" in text
+
+
+def test_what_a_tab_plays_is_read_on_the_page(server: str, sample: Path) -> None:
+    wav = base64.b64encode(sounds.wav(decode.decode(sample, to_s=6.0).samples)).decode()
+    with browsing(f"--auto-select-tab-capture-source-by-title={TAB}") as page:
+        tab = page.context.new_page()
+        tab.set_content(f"<title>{TAB}</title><audio src='data:audio/wav;base64,{wav}'></audio>")
+        page.bring_to_front()
+        page.goto(f"{server}/live")
+        page.click("#tab")
+        expect(page.locator("#told")).to_contain_text("Listening", timeout=20_000)
+        tab.evaluate("document.querySelector('audio').play()")
+        expect(page.locator("#said")).to_contain_text("do you hear me", ignore_case=True, timeout=30_000)
+        tab.close()  # and with it its sound
+        expect(page.locator("#told")).to_contain_text("Everything was told", timeout=30_000)
 
 
 def test_a_key_is_asked_for_where_there_is_one(tmp_path: Path, page: Page) -> None:

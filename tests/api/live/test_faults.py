@@ -170,7 +170,10 @@ def test_rubbish_for_a_container_is_told_and_others_go_on(server: str, talk: Sam
     until(lambda: not any(t.name == "flow" for t in threading.enumerate()))
 
 
-@pytest.mark.parametrize(("container", "codec", "rate"), [("webm", "libopus", 48_000), ("flac", "flac", 16_000)])
+@pytest.mark.parametrize(
+    ("container", "codec", "rate"),
+    [("webm", "libopus", 48_000), ("ogg", "libopus", 48_000), ("flac", "flac", 16_000)],
+)
 def test_containers_say_what_the_recording_says(
     server: str, talk: Samples, said: str, container: str, codec: str, rate: int
 ) -> None:
@@ -181,6 +184,14 @@ def test_containers_say_what_the_recording_says(
         words = ended(client)
         assert words.split()[:4] == said.split()[:4]
         assert len(words.split()) == pytest.approx(len(said.split()), abs=2)
+
+
+def test_sound_of_telephones_is_heard(server: str, talk: Samples) -> None:
+    sound = sounds.encoded(np.ascontiguousarray(talk[::2]), "mulaw", "pcm_mulaw", 8_000)
+    with joined(server, encoding="mulaw", rate=8_000) as client:
+        for low in range(0, len(sound), 333):
+            client.socket.send(sound[low : low + 333])
+        assert ended(client).lower().count("do you hear me") == 2
 
 
 def test_a_container_far_larger_than_what_may_wait_is_made_to_wait(kit: Kit, tmp_path: Path, talk: Samples) -> None:
