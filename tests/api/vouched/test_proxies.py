@@ -1,5 +1,6 @@
 """Whoever has logged in at a proxy: what it says is believed of it alone, and goes as far as the account does."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from earwitness import config
 from earwitness.api.app import create
-from earwitness.api.proxies import PEER, Proxies
+from earwitness.api.proxies import PEER, Peers, Proxies
 from earwitness.errors import BadInput
 from support.browsing import PASSWORD, Browser, set_up
 from support.server import running as serving
@@ -212,6 +213,29 @@ def test_strangers_are_sent_away_where_nobody_is_made(tmp_path: Path) -> None:
         found = browser.get("/api/me")
         assert found.status_code == 403
         assert "users link USER 'proxy ida'" in found.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("peer", "allowed", "client"),
+    [("192.0.2.9", None, "203.0.113.1"), ("127.0.0.1", None, "203.0.113.1"), ("192.0.3.9", None, "192.0.3.9"),
+     ("127.0.0.1", "10.0.0.1", "127.0.0.1"), ("10.0.0.1", "10.0.0.2, 10.0.0.1", "203.0.113.1"),
+     ("192.0.2.9", "10.0.0.1", "203.0.113.1"), ("192.0.3.9", "*", "203.0.113.1")],
+)  # fmt: skip
+def test_who_is_behind_a_proxy_is_told_by_it_and_not_by_others(
+    monkeypatch: pytest.MonkeyPatch, peer: str, allowed: str | None, client: str
+) -> None:
+    """The other end stays what it is, whoever is believed about who is behind it."""
+    if allowed is not None:
+        monkeypatch.setenv("FORWARDED_ALLOW_IPS", allowed)
+    seen = list[Any]()
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["client"][0], scope["scheme"], scope[PEER]))
+
+    told = [(b"x-forwarded-for", b"203.0.113.1"), (b"x-forwarded-proto", b"https")]
+    scope = {"type": "http", "client": (peer, 1), "scheme": "http", "headers": told}
+    asyncio.run(Peers(inner, ("192.0.2.0/24",))(scope, None, None))  # type: ignore[arg-type]
+    assert seen == [(client, "http" if client == peer else "https", peer)]
 
 
 # ── settings ──
