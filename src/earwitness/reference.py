@@ -3,14 +3,20 @@
 An error says why it can't.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
 from earwitness.archive.person import Voiceprint
 from earwitness.audio import decode, timebase
 from earwitness.audio.container import Source
-from earwitness.errors import BadInput
+from earwitness.errors import BadInput, NotFound
 from earwitness.kit import Kit
 from earwitness.parts import Crowd, Diarizer, Vad
 from earwitness.stages.recipe import Known
-from earwitness.types import Audio
+from earwitness.types import Audio, Samples
 
 LEAST_S, MOST_S = 2.0, 300.0
 """Speech that a clip needs, and how long it may be."""
@@ -31,6 +37,18 @@ SHORTEST_S, LONGEST_S = 2.0, 60.0
 SLACK_S = 0.05
 """Codecs add and take this much at the edges."""
 
+CLEAR_S, ENOUGH_S = 1.5, 30.0
+"""Of a speaker in a recording: stretches that are shorter are left out, and so much is heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A file, and the stretch of a recording that it holds; None is its end."""
+
+    path: Path
+    start_s: float
+    end_s: float | None
+
 
 def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
     """The voice of the one person in a clip.
@@ -43,6 +61,35 @@ def voiceprint(source: Source, kit: Kit, origin: str = "") -> Voiceprint:
         raise BadInput(
             f"the clip is longer than {MOST_S / 60:g} minutes", remedy="Cut out a stretch where only they speak."
         )
+    return _print(audio, kit, origin)
+
+
+def spoken(sound: Sequence[Sound], spans: Sequence[tuple[float, float]], kit: Kit, origin: str = "") -> Voiceprint:
+    """The voice of who speaks in some stretches of a recording, in order; the first that are long enough are heard.
+
+    Raises NotFound where there is no sound of them, and what `voiceprint` raises.
+    """
+    chosen, total_s = list[tuple[float, float]](), 0.0
+    for start_s, end_s in spans:
+        if end_s - start_s >= CLEAR_S and total_s < ENOUGH_S:
+            chosen.append((start_s, min(end_s, start_s + ENOUGH_S - total_s)))
+            total_s += chosen[-1][1] - start_s
+    heard = list[Samples]()
+    for one in sound:
+        within = [(a, b) for a, b in chosen if one.start_s <= a and (one.end_s is None or b <= one.end_s + SLACK_S)]
+        if not within or not one.path.is_file():
+            continue
+        low = within[0][0] - one.start_s
+        for block in decode.stream(one.path, from_s=low, to_s=within[-1][1] - one.start_s):
+            for a, b in within:
+                first, last = (timebase.samples(at - one.start_s) - block.start for at in (a, b))
+                heard.append(block.samples[max(0, first) : max(0, last)])
+    if not sum(map(len, heard)):
+        raise NotFound("no sound is kept of what they say", remedy="Keep the sound of recordings (keep_audio).")
+    return _print(Audio(np.concatenate(heard), 0), kit, origin)
+
+
+def _print(audio: Audio, kit: Kit, origin: str) -> Voiceprint:
     heard_s = speech_s(audio, kit.vad)
     if heard_s == 0:
         raise BadInput("nobody speaks in the clip", remedy="Give one in which the person can be heard.")

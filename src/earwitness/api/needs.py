@@ -60,6 +60,10 @@ archive:read
     GET /api/recordings/{ident}/export
     GET /api/recordings/{ident}/audio
     GET /api/recordings/{ident}/segments
+    GET /api/recordings/{ident}/outline
+    GET /api/recordings/{ident}/peaks
+    GET /api/recordings/{ident}/find
+    GET /api/segments/{number}
     GET /api/segments/{number}/history
     GET /api/transcripts
     GET /api/transcripts/export
@@ -69,6 +73,7 @@ archive:read
 archive:write
     PATCH /api/recordings/{ident}
     DELETE /api/recordings/{ident}
+    POST /api/recordings/{ident}/speakers
     PATCH /api/segments/{number}
     POST /api/segments/{number}/undo
     POST /api/segments/{number}/split
@@ -92,6 +97,7 @@ people:write
     PATCH /api/speakers/{ident}
     DELETE /api/speakers/{ident}
     POST /api/speakers/{ident}/voices
+    POST /api/recordings/{ident}/speakers/{label}/person
 metrics
     GET /metrics
     GET /api/system

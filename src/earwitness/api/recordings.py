@@ -3,7 +3,6 @@
 Nothing is there for who may not see it. Whoever changes a segment says which revision they saw.
 """
 
-import mimetypes
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -19,6 +18,7 @@ from earwitness.archive.editing import MOST, NOBODY, Past, Said, Who
 from earwitness.archive.recordings import MOST as MOST_RECORDINGS
 from earwitness.archive.recordings import Piece, Recording, Wanted
 from earwitness.archive.whole import Archive
+from earwitness.audio import container
 from earwitness.errors import BadInput, NotFound
 from earwitness.types import Speaker
 
@@ -31,7 +31,6 @@ Ident = Annotated[str, Path(max_length=40, examples=["r_0123456789abcdef"])]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Moment = Annotated[float | None, Query(ge=-1e11, le=1e11, description="Seconds of the Unix clock.")]
 Revision = Annotated[int, Field(ge=0, le=2**31 - 1, description="The revision that was seen.")]
-PLAYABLE = ("audio/", "video/")
 
 router = APIRouter(tags=["Recordings"])
 
@@ -253,8 +252,7 @@ def audio(request: Request, ident: Ident, at: Annotated[float, Query(ge=0, le=1e
     file = archive.folder / piece.path
     if not file.is_file():
         raise NotFound("the sound of this recording is not there any more", remedy="Its text still is.")
-    kind, _ = mimetypes.guess_type(file.name)
-    kind = kind if kind and kind.startswith(PLAYABLE) else "application/octet-stream"
+    kind = container.media_type(file)
     end = "" if piece.end_s is None else str(piece.end_s)
     head = {"x-earwitness-start": str(piece.start_s), "x-earwitness-end": end, "x-content-type-options": "nosniff"}
     return FileResponse(file, media_type=kind, headers=head)
@@ -273,6 +271,12 @@ def segments(
     last = found[-1] if len(found) == limit else None
     after = None if last is None else f"{last.segment.start_s!r}:{last.id}"
     return SegmentCards(segments=[_said(s) for s in found], next=after)
+
+
+@router.get("/api/segments/{number}", summary="One segment", responses=ERRORS)
+def segment(request: Request, number: Number) -> SegmentCard:
+    """A segment as it is now."""
+    return _said(_archive(request).editing.one(number, viewer(request)))
 
 
 @router.patch("/api/segments/{number}", summary="Correct a segment", responses=CHANGING)
