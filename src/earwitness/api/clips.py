@@ -5,7 +5,6 @@ recording of many hours. Times are exact to a sample; where no sound is kept the
 """
 
 import hashlib
-import mimetypes
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,7 +21,7 @@ from earwitness.api.schemas import PlainError
 from earwitness.api.viewing import viewer
 from earwitness.archive.recordings import Piece
 from earwitness.archive.sound import SOUNDING, growing, parts
-from earwitness.audio import joined, timebase
+from earwitness.audio import container, joined, timebase
 from earwitness.audio.encode import OPUS, Encoder
 from earwitness.audio.joined import Part
 from earwitness.audio.pcm import HEAD, Wire, s16
@@ -32,7 +31,6 @@ from earwitness.errors import BadInput, NotFound
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": PlainError, "description": "An error"} for status in (400, 401, 404, 416, 503, 507)
 }
-PLAYABLE = ("audio/", "video/")
 LONGEST_OGG_S = 600.0
 LARGEST_WAV = 2**32 - 1 - HEAD
 """Bytes; its header counts no further."""
@@ -82,9 +80,7 @@ def audio(request: Request, ident: Ident, at: Second = 0.0) -> FileResponse:
     file = archive.folder / piece.path
     if not file.is_file():
         raise NotFound("the sound of this recording is not there any more", remedy="Its text still is.")
-    kind, _ = mimetypes.guess_type(file.name)
-    kind = kind if kind and kind.startswith(PLAYABLE) else "application/octet-stream"
-    return FileResponse(file, media_type=kind, headers=_head(piece.start_s, piece.end_s))
+    return FileResponse(file, media_type=container.media_type(file), headers=_head(piece.start_s, piece.end_s))
 
 
 @router.get(

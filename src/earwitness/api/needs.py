@@ -62,6 +62,10 @@ archive:read
     GET /api/recordings/{ident}/audio
     GET /api/recordings/{ident}/clip
     GET /api/recordings/{ident}/segments
+    GET /api/recordings/{ident}/outline
+    GET /api/recordings/{ident}/peaks
+    GET /api/recordings/{ident}/find
+    GET /api/segments/{number}
     GET /api/segments/{number}/history
     GET /api/transcripts
     GET /api/transcripts/export
@@ -72,6 +76,7 @@ archive:write
     PATCH /api/recordings/{ident}
     DELETE /api/recordings/{ident}
     POST /api/recordings/{ident}/transcribe
+    POST /api/recordings/{ident}/speakers
     PATCH /api/segments/{number}
     POST /api/segments/{number}/undo
     POST /api/segments/{number}/split

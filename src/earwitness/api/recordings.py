@@ -256,6 +256,12 @@ def segments(
     return SegmentCards(segments=[_said(s) for s in found], next=after)
 
 
+@router.get("/api/segments/{number}", summary="One segment", responses=ERRORS)
+def segment(request: Request, number: Number) -> SegmentCard:
+    """A segment as it is now."""
+    return _said(_archive(request).editing.one(number, viewer(request)))
+
+
 @router.patch("/api/segments/{number}", summary="Correct a segment", responses=CHANGING)
 def correct(request: Request, number: Number, told: SegmentForm) -> SegmentCard:
     """Another text or speaker. No machine changes the segment after that."""

@@ -149,7 +149,7 @@ router = APIRouter(tags=["People"])
 @router.get("/api/speakers", summary="Everybody who is known", responses=ERRORS)
 def everybody(request: Request) -> PersonCards:
     """All people with their voices, by name."""
-    return PersonCards(people=[_card(found) for found in house.of(request).people.all()])
+    return PersonCards(people=[card(found) for found in house.of(request).people.all()])
 
 
 @router.post(
@@ -168,7 +168,7 @@ async def enrol(request: Request) -> PersonCard:
         if name is None:
             raise BadInput("the form has no field 'name'", param="name")
         voice = await _voiceprint(request, home, upload, form)
-        return _card(await in_thread(partial(home.people.enrol, name, [voice], another=another)))
+        return card(await in_thread(partial(home.people.enrol, name, [voice], another=another)))
 
 
 @router.post(
@@ -190,13 +190,13 @@ async def identify(request: Request) -> IdentityCard:
 @router.post("/api/speakers/merge", summary="Two people are one", responses=ERRORS)
 def merge(request: Request, told: Merging) -> PersonCard:
     """The voices of `id` go to `into`, and the id leads there from now on. Splitting takes it back."""
-    return _card(house.of(request).people.merge(told.id, told.into))
+    return card(house.of(request).people.merge(told.id, told.into))
 
 
 @router.post("/api/speakers/split", status_code=201, summary="One person is two", responses=ERRORS)
 def split(request: Request, told: Splitting) -> PersonCard:
     """Some voices go to a new person, who is answered."""
-    return _card(house.of(request).people.split(told.id, told.voices, told.name))
+    return card(house.of(request).people.split(told.id, told.voices, told.name))
 
 
 @router.post(
@@ -207,19 +207,19 @@ async def heard(request: Request, told: Hearing) -> PersonCard:
     if (told.name is None) == (told.id is None):
         raise BadInput("give a name, or the id of a person", param="name")
     learn = partial(_learnt, house.of(request), viewer(request), told)
-    return _card(await house.while_there(request, in_thread(learn)))
+    return card(await house.while_there(request, in_thread(learn)))
 
 
 @router.get("/api/speakers/{ident}", summary="One person", responses=ERRORS)
 def one(request: Request, ident: str) -> PersonCard:
     """One person by id, or by an id that was merged into theirs."""
-    return _card(house.of(request).people.one(ident))
+    return card(house.of(request).people.one(ident))
 
 
 @router.patch("/api/speakers/{ident}", summary="Call a person something else", responses=ERRORS)
 def rename(request: Request, ident: str, told: Renaming) -> PersonCard:
     """The id stays, so the new name reaches old transcripts."""
-    return _card(house.of(request).people.rename(ident, told.name))
+    return card(house.of(request).people.rename(ident, told.name))
 
 
 @router.delete("/api/speakers/{ident}", summary="Forget a person for good", responses=ERRORS)
@@ -241,7 +241,7 @@ async def add(request: Request, ident: str) -> PersonCard:
     await in_thread(partial(home.people.one, ident))
     async with home.form(request) as upload:
         voice = await _voiceprint(request, home, upload, Form(upload.fields))
-        return _card(await in_thread(partial(home.people.add, ident, [voice])))
+        return card(await in_thread(partial(home.people.add, ident, [voice])))
 
 
 async def _voiceprint(request: Request, home: House, upload: Upload, form: Form) -> Voiceprint:
@@ -278,5 +278,6 @@ def _learnt(home: House, who: Viewer, told: Hearing) -> Person:
     return found
 
 
-def _card(found: Person) -> PersonCard:
+def card(found: Person) -> PersonCard:
+    """A person as clients see them."""
     return PersonCard.model_validate(person.described(found))

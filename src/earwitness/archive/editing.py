@@ -6,7 +6,7 @@ was before is written down. What a person changed no machine changes again, unti
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from earwitness.archive import shapes, told
 from earwitness.archive.database import Database
 from earwitness.archive.happened import happened
+from earwitness.archive.reassigned import reassigned
 from earwitness.archive.recordings import known, seen, titled
 from earwitness.archive.retimed import retimed
 from earwitness.archive.schema.heard import RecordingRow, RevisionRow, SegmentRow, SpeakerRow
@@ -125,6 +126,19 @@ class Editing:
     def undo(self, ident: int, revision: int, viewer: Viewer = HOUSE) -> Said:
         """Take back the last change by a person that is not taken back yet. Raises NotFound, Conflict, BadInput."""
         return self._writer.write(partial(_undone, ident, revision, viewer))
+
+    def reassign(
+        self, recording: str, speaker: str, into: str, viewer: Viewer = HOUSE, segments: Collection[int] | None = None
+    ) -> tuple[int, ...]:
+        """What one speaker said was said by another: all of it, or those of some segments; the ids of what changed.
+
+        A speaker who is nobody yet gets the name of the other. Raises NotFound and BadInput.
+        """
+        if not LABEL.fullmatch(into):
+            raise BadInput(f"{into[:40]!r} is no speaker: they are called S1, S2 …", param="into")
+        if speaker == into:
+            raise BadInput("a speaker can't be put to itself", remedy="Give two different speakers.", param="into")
+        return self._writer.write(partial(reassigned, recording, speaker, into, viewer, segments))
 
     def describe(
         self,

@@ -30,6 +30,9 @@ LONGEST_TITLE = 300
 MOST = 200
 """Recordings on a page at most."""
 
+OUTLINES = "peaks"
+"""The folder of what files of sound look like; in it each has the path of its sound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -187,8 +190,9 @@ class Recordings:
             return taken_away(connection, ident)
 
         for piece in self._writer.write(change):
-            with suppress(OSError):  # what stays is found by the scan for orphans
-                (self._folder / piece.path).unlink()
+            for path in (self._folder / piece.path, outlined(self._folder, piece.path)):
+                with suppress(OSError):  # what stays is found by the scan for orphans
+                    path.unlink()
 
 
 def new_id() -> str:
@@ -274,6 +278,11 @@ def files_of(connection: Connection, ident: str) -> list[Piece]:
     asked = select(FileRow.id, FileRow.kind, FileRow.path, FileRow.start_s, FileRow.end_s, FileRow.size)
     asked = asked.where(FileRow.recording_id == ident).order_by(FileRow.start_s, FileRow.id)
     return [Piece(*row) for row in connection.execute(asked)]
+
+
+def outlined(folder: Path, path: str) -> Path:
+    """Where it is kept how loud a file of sound is, below the folder of the archive's files."""
+    return folder / OUTLINES / path
 
 
 def taken_away(connection: Connection, ident: str) -> list[Piece]:

@@ -113,6 +113,9 @@ def transcript_of(recording: Row, segments: Iterable[Row], speakers: Sequence[Sp
     held: Row = recording["about"]
     found = tuple(segment_of(s) for s in segments)
     spoken = turns([(s.start_s, s.end_s, s.speaker) for s in found])
+    if "edited" in held and found:  # a person may have put all that one of them said to another
+        saying = {s.speaker for s in found}
+        speakers = [s for s in speakers if s.id in saying]
     order = {label: n for n, label in enumerate(held.get("speakers", ()))}
     return Transcript(
         segments=found,

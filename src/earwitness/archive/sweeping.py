@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select
 
 from earwitness.archive.happened import happened
-from earwitness.archive.recordings import taken_away
+from earwitness.archive.recordings import OUTLINES, outlined, taken_away
 from earwitness.archive.schema.heard import FileRow, RecordingRow, SourceRow
 from earwitness.archive.search.index import tidied
 from earwitness.archive.tail import left
@@ -105,6 +105,9 @@ def orphaned(archive: Archive, now: float | None = None) -> Iterator[Path]:
                 name = path.relative_to(archive.folder).as_posix()
                 if path.is_file() and name not in known and not fresh and path.parent.name not in held:
                     yield path
+    for path in sorted((archive.folder / OUTLINES).rglob("*")):
+        if path.is_file() and path.relative_to(archive.folder / OUTLINES).as_posix() not in known:
+            yield path
 
 
 # ── by age ──
@@ -146,7 +149,7 @@ def _recordings(archive: Archive, where: ColumnElement[bool], now: float) -> int
     while True:
         number, paths = archive.writer.write(change)
         for path in paths:
-            _unlinked(archive.folder / path)
+            _gone(archive, path)
         total += number
         if number < TOGETHER:
             return total
@@ -207,7 +210,7 @@ def _files(archive: Archive, where: ColumnElement[bool], now: float, wanted: int
     while wanted is None or freed < wanted:
         gone = archive.writer.write(change)
         for path, size in gone:
-            _unlinked(archive.folder / path)
+            _gone(archive, path)
             number, freed = number + 1, freed + size
         if len(gone) < TOGETHER:
             break
@@ -220,6 +223,12 @@ def _close_lost(archive: Archive, now: float) -> None:
         found = () if connection is None else connection.execute(lost).scalars().all()
     for ident in found:
         archive.writer.write(partial(left, ident, "crash"))
+
+
+def _gone(archive: Archive, path: str) -> None:
+    """Delete a file of a recording, and what is kept of how loud it is."""
+    _unlinked(archive.folder / path)
+    _unlinked(outlined(archive.folder, path))
 
 
 def _unlinked(path: Path) -> bool:

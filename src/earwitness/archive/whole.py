@@ -9,6 +9,8 @@ from earwitness.archive.editing import Editing
 from earwitness.archive.events import Bell, Events
 from earwitness.archive.hooks import Hooks
 from earwitness.archive.jobs import Jobs
+from earwitness.archive.overview import Overview
+from earwitness.archive.peaks import Peaks
 from earwitness.archive.people import People
 from earwitness.archive.recordings import Recordings
 from earwitness.archive.seal import Seal
@@ -36,6 +38,8 @@ class Archive:
         self.people = People(self.database)
         self.recordings = Recordings(self.database, self.writer, folder)
         self.editing = Editing(self.database, self.writer)
+        self.overview = Overview(self.database)
+        self.peaks = Peaks(folder)
         self.search = Search(self.database)
         self.accounts = Accounts(self.database, self.writer)
         self.jobs = Jobs(self.database, self.writer)
@@ -44,6 +48,7 @@ class Archive:
 
     def close(self) -> None:
         """Write what waits, and let go."""
+        self.peaks.close()
         self.events.close()
         self.writer.close()
         self.database.close()

@@ -70,6 +70,29 @@ BARE = frozenset({"aac", "ac3", "amr", "amrnb", "amrwb", "dts", "dtshd", "eac3",
 ENDLESS = 0x7FFF0000
 """A WAV whose data chunk says more than this was written to a pipe, by a writer that knew no length."""
 
+SIGNS = (
+    (0, b"RIFF", "audio/wav"),
+    (0, b"OggS", "audio/ogg"),
+    (0, b"fLaC", "audio/flac"),
+    (0, b"ID3", "audio/mpeg"),
+    (4, b"ftyp", "video/mp4"),
+    (0, b"\x1aE\xdf\xa3", "video/webm"),
+    (0, b"\xff\xf1", "audio/aac"),
+    (0, b"\xff\xf9", "audio/aac"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (0, b"\xff\xf3", "audio/mpeg"),
+    (0, b"\xff\xfa", "audio/mpeg"),
+    (0, b"FORM", "audio/aiff"),
+)
+"""How files begin that browsers play: where, with what, and what browsers call them."""
+
+
+def media_type(path: Path) -> str:
+    """What a browser takes a file for, by how it begins; `application/octet-stream` for others. Raises OSError."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    return next((name for at, sign, name in SIGNS if head[at:].startswith(sign)), "application/octet-stream")
+
 
 def readable_formats() -> str:
     """The demuxers a recording may use, as FFmpeg's comma-separated whitelist."""
