@@ -12,12 +12,14 @@ from earwitness.api.live.storeroom import recipe_of
 from earwitness.archive.database import Database
 from earwitness.archive.recordings import Piece, Recordings
 from earwitness.archive.storing import Opening, Storing
+from earwitness.archive.viewer import HOUSE
+from earwitness.archive.whole import Archive
 from earwitness.archive.writer import Writer
 from earwitness.audio import decode
 from earwitness.errors import BadInput
-from earwitness.events import Ended, Numbered
+from earwitness.events import Ended, Final, Numbered
 from earwitness.stages.recipe import Captioning, Recipe
-from earwitness.types import Samples
+from earwitness.types import Samples, Segment
 
 OPENING = Opening("abc", "here")
 SECOND: Samples = (0.1 * np.sin(np.arange(16_000) * 0.2)).astype(np.float32)
@@ -71,6 +73,19 @@ def test_a_disk_that_takes_no_sound_is_told_once_and_tried_again(
     one.tell([Numbered(1, Ended(15.0))])
     (piece,) = files(database, writer, tmp_path, storing.id)
     assert (piece.start_s, piece.end_s) == (10.0, 15.0)
+
+
+def test_what_is_let_go_of_without_a_journal_is_left_to_the_queue(archive: Archive) -> None:
+    storing = Storing(archive.database, archive.writer, OPENING)
+    one = Stored(storing, archive.folder, sound=True)
+    heard(one, 0, 5)
+    one.tell([Numbered(1, Final(1, 1, Segment(0.5, 2.0, "Hello.")))])
+    one.close(later=False)
+    archive.writer.write(lambda _: None)
+    card = archive.recordings.one(storing.id)
+    (job,) = archive.jobs.page(HOUSE)
+    assert (card.state, card.duration_s, job.kind, job.recording) == ("waiting", 5.0, "tail", card.id)
+    assert (job.about["from_s"], job.about["to_s"], job.about["torn"]) == (2.0, 5.0, False)
 
 
 def test_a_recipe_comes_back_from_a_journal() -> None:
