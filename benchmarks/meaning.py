@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import text
 
 import common
 from archive import BEGAN_S, SOMEBODY, fill, row, sentences, vocabulary
@@ -30,6 +31,7 @@ from earwitness.archive.search.meaning import Meaning
 from earwitness.archive.viewer import HOUSE, Viewer
 from earwitness.archive.writer import Writer
 from earwitness.embedding import TextEmbedder, Vectors
+from earwitness.errors import Busy
 from earwitness.parts import embed_minilm
 
 TOPICS = 300
@@ -42,7 +44,7 @@ REAL = 1000
 A_PASSAGE = 1.4
 """Segments to a passage, and some to spare."""
 
-COLUMNS = ["database", "what", "p50 ms", "p95 ms", "most ms", "of", "processor ms"]
+COLUMNS = ["database", "what", "p50 ms", "p95 ms", "most ms", "of", "processor ms", "stopped"]
 
 
 class Chance:
@@ -111,16 +113,19 @@ def searches(name: str, meaning: Meaning, words: Sequence[str], repeat: int, sin
         "what one viewer may see": (SOMEBODY, lambda: {"text": some(), "mode": "meaning"}),
     }
     for what, (viewer, asked) in kinds.items():
-        took, busy_s = list[float](), 0.0
+        took, busy_s, stopped = list[float](), 0.0, 0
         for n in range(repeat + 1):
             given = asked()
             began, busy = time.perf_counter(), time.process_time()
-            meaning.find(viewer, given.pop("text"), **given)
+            try:
+                meaning.find(viewer, given.pop("text"), **given)
+            except Busy:
+                stopped += 1
             if n:
                 took.append(1000 * (time.perf_counter() - began))
                 busy_s += time.process_time() - busy
-        yield [*row(name, what, took), round(1000 * busy_s / repeat, 1)]
-        print(f"  {1000 * busy_s / repeat:.0f} ms of processor time", flush=True)
+        yield [*row(name, what, took), round(1000 * busy_s / repeat, 1), stopped]
+        print(f"  {1000 * busy_s / repeat:.0f} ms of processor time, {stopped} stopped", flush=True)
 
 
 def measure(name: str, database: Database, options: argparse.Namespace) -> list[list[Any]]:
@@ -131,6 +136,9 @@ def measure(name: str, database: Database, options: argparse.Namespace) -> list[
     with database.writing() as connection:
         fill(connection, sentences(words, count), count)
     made(name, database, real, model, options.passages)
+    if name == "PostgreSQL":
+        with database.writing() as connection:
+            connection.execute(text("ANALYZE"))
     real.embed(["warm"])
     meaning = Meaning(database, lambda: model, 1000.0)
     before, began = common.resident_mb(), time.perf_counter()
@@ -138,7 +146,7 @@ def measure(name: str, database: Database, options: argparse.Namespace) -> list[
     took = 1000 * (time.perf_counter() - began)
     print(f"{name}: {len(meaning)} passages in memory, {common.resident_mb() - before:.0f} MB", flush=True)
     since = datetime.fromtimestamp(BEGAN_S + 0.9 * 4.0 * count, UTC).strftime("%Y-%m-%dT%H:%M")
-    first = [*row(name, "the first search, which reads them", [took]), ""]
+    first = [*row(name, "the first search, which reads them", [took]), "", ""]
     return [first, *searches(name, meaning, words, options.repeat, since)]
 
 
