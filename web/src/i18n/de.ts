@@ -5,6 +5,7 @@ export const de: Messages = {
   nav: {
     home: "Start",
     record: "Aufnehmen",
+    recording: "nimmt gerade auf",
     files: "Dateien",
     archive: "Archiv",
     speakers: "Stimmen",

@@ -5,6 +5,7 @@ export const en = {
   nav: {
     home: "Home",
     record: "Record",
+    recording: "recording now",
     files: "Files",
     archive: "Archive",
     speakers: "Speakers",
