@@ -194,7 +194,7 @@ def test_code_blocks_run(name: str, language: str, text: str, workshop: Path, ad
     command = [sys.executable, "-c", text] if language == "python" else ["bash", "-euo", "pipefail", "-c", text]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
-        command, cwd=workshop, capture_output=True, text=True, timeout=120, check=False, env=os.environ | {"PATH": path}
+        command, cwd=workshop, capture_output=True, text=True, timeout=240, check=False, env=os.environ | {"PATH": path}
     )
     assert done.returncode == 0, done.stderr
     expected = "earwitness.transcript/1 true" if "import json" in text else "hear me"
