@@ -169,7 +169,7 @@ def test_who_may_see_nothing_sees_nothing_and_changes_nothing(rows: list[tuple[s
 
 def check(http: httpx.Client, method: str, template: str, place: Place) -> None:
     """A route answers as if nothing were there, or says that it is for others."""
-    asked = {"q": SECRET, "all": "false", "batch": "b_0"} if method == "GET" else {}
+    asked = {"q": SECRET, "text": SECRET, "all": "false", "batch": "b_0"} if method == "GET" else {}
     found = routes.call(http, method, template, routes.filled(template, place.ids), **asked)
     told = f"{method} {template}: {found.status_code} {found.text[:200]}"
     assert SECRET not in found.text.replace(f"'{SECRET}'", ""), told
@@ -178,7 +178,7 @@ def check(http: httpx.Client, method: str, template: str, place: Place) -> None:
     if table()[f"{method} {template}"] in {"admin", "metrics", "people:read", "people:write"}:
         assert found.status_code == 403, told
     elif "{" in template and place.ids[""] not in routes.filled(template, place.ids):
-        nothing = routes.call(http, method, template, routes.filled(template, dict.fromkeys(place.ids, "x_0")))
+        nothing = routes.call(http, method, template, routes.filled(template, dict.fromkeys(place.ids, "x_0")), **asked)
         assert (found.status_code, nothing.status_code) in {(404, 404), (403, 403)}, told
         body = found.json()["error"] if method != "HEAD" else ""
         assert re.sub(r"'[^']*'", "", str(body)) == re.sub(r"'[^']*'", "", str(nothing.json()["error"] if body else ""))

@@ -52,7 +52,8 @@ def test_a_request_its_recording_and_its_clips_hang_together(spans: tuple[Readab
     assert recording.parent is not None
     assert recording.parent.span_id == request.context.span_id
     assert len(clips) > 1
-    assert {c.parent.span_id for c in clips if c.parent} == {recording.context.span_id}
+    warming = {request.context.span_id}  # who comes while the model is loaded tries it out
+    assert {c.parent.span_id for c in clips if c.parent} - warming == {recording.context.span_id}
     assert ping.parent is None
     assert {s.resource.attributes["service.name"] for s in spans} == {"earwitness"}
 

@@ -75,7 +75,7 @@ def test_a_piece_whose_answer_was_lost_is_sent_again_and_heard_once(
 def test_lists_come_as_fields_that_come_again(http: httpx.Client, talk: Samples) -> None:
     watch, languages = ["hear me", "good story"], ["en", "de"]
     body = talk[: 16_000 * 3].astype("<f4").tobytes()
-    query = {"encoding": "f32le", "watch": watch, "languages": languages, "flush": "true"}
+    query = {"encoding": "f32le", "watch": watch, "languages": languages, "end": "true"}
     answer = http.post("/api/process-chunk", params=query, content=body).json()
     assert {e["phrase"] for e in answer["events"] if e["type"] == "spotted"} == {"hear me"}
     (noted,) = [e["notice"] for e in answer["events"] if e["type"] == "noted"]
