@@ -152,22 +152,6 @@ def test_a_session_of_a_server_that_stopped_is_taken_up_by_one_of_two(
         nothing_left(address)
 
 
-def test_what_a_session_has_earned_outlives_its_server(kit: Kit, tmp_path: Path, sample: Path) -> None:
-    whole = decode.decode(sample, to_s=21.0).samples
-    before, behind = whole[: round(18.9 * 16_000)], whole[round(18.9 * 16_000) :]
-    with serving(kit, tmp_path) as address, joined(address) as first:
-        session = first.until("welcome")["session"]
-        first.sound(before)
-        first.until("ack", position=len(before) / 16_000)
-    seen = max(m["seq"] for m in first.told if "seq" in m)
-    with serving(kit, tmp_path) as address, joined(address, session=session, after=seen) as second:
-        second.sound(behind)
-        assert "laugh" in ended(second).lower(), "one word of somebody who was well understood so far"
-    with serving(kit, tmp_path) as address, joined(address) as stranger:
-        stranger.sound(behind)
-        assert ended(stranger) == "", "and of a stranger is nothing to go by"
-
-
 def test_a_flood_of_connections_is_told_when_to_come_back(kit: Kit, tmp_path: Path, talk: Samples, said: str) -> None:
     with serving(kit, tmp_path, live_sessions=2) as address, ExitStack() as held:
         with ThreadPoolExecutor(12) as threads:
