@@ -1,5 +1,6 @@
 """The promise of live text: what is final is what a recording of the same sound gives, however the sound came in."""
 
+import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +14,11 @@ from earwitness import batch
 from earwitness.audio import decode
 from earwitness.events import Ended, Final, Gap, Partial, Settled, SpeechEnded, SpeechStarted
 from earwitness.kit import Kit
+from earwitness.live import desk, pace
+from earwitness.live.session import Since
 from earwitness.models.lane import Lane, Urgency
 from earwitness.stages import speech
-from earwitness.stages.guard import Guarding
+from earwitness.stages.guard import NO_CREDIT, Credit, Guarding
 from earwitness.stages.recipe import Recipe, live
 from earwitness.stages.recognise import recognise
 from earwitness.types import Ask, Audio, Samples, Segment, Suppressed
@@ -63,6 +66,19 @@ def test_a_sample_at_a_time_is_enough(kit: Kit, spoken: Samples) -> None:
         told = Listener(Recipe(), seat, kit.vad)
         told.push(*(part[n : n + 1] for n in range(2_000)), part[2_000:])
         assert told.end().segments == whole
+
+
+def test_one_word_is_believed_of_whom_was_well_understood_before_whatever_process_heard_it(
+    kit: Kit, sample: Path
+) -> None:
+    word = Audio(decode.decode(sample, from_s=19.0, to_s=20.2).samples)
+    heard = list[list[str]]()
+    for credit in (NO_CREDIT, Credit(3.0, 8, "en")):
+        woken = threading.Event()
+        with desk.opened(Recipe(), kit, woken.set, Since(credit=credit)) as (_, session):
+            told = list(pace.play([word], session, woken, fast=True))
+        heard.append([e.segment.text for e in told if isinstance(e, Final)])
+    assert heard == [[], ["Laughed."]]
 
 
 @st.composite

@@ -13,6 +13,7 @@ from earwitness.api.live.hosted import Hosted
 from earwitness.api.live.line import Line
 from earwitness.events import Ended, Event, Flushed, Numbered, Partial, SpeechStarted
 from earwitness.live.journal import Journal
+from earwitness.stages.guard import NO_CREDIT
 from earwitness.types import Samples
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Double:
         )
         self.heard = list[Samples]()
         self.needed, self.count = 0, 0
+        self.credit = NO_CREDIT
         self.breaks: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()

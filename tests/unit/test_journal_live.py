@@ -19,6 +19,7 @@ from earwitness.events import Ended, Event, Final, Gap, Numbered, Partial, Revis
 from earwitness.live import journal
 from earwitness.live.journal import BEFORE, PART, Journal
 from earwitness.live.session import Since
+from earwitness.stages.guard import NO_CREDIT, Credit
 from earwitness.types import Samples, Segment
 
 SECOND = 16_000
@@ -86,6 +87,18 @@ def test_where_a_session_goes_on(folder: Path) -> None:
     tell(written, Partial(2, "", "c", 4.0, 5.0), after=4)
     written.close()
     assert journal.reached(folder) == (Since(4 * SECOND, 1, 2, 3), 4 + journal.SKIPPED)
+
+
+def test_what_a_session_has_earned_stays_though_it_is_no_event(folder: Path) -> None:
+    written = Journal(folder, {})
+    tell(written, Final(1, 1, Segment(0.5, 1.5, "a")))
+    assert journal.reached(folder)[0].credit == NO_CREDIT
+    for n in range(1, 4):
+        written.tell([Numbered(n + 1, Settled(n, float(n), n + 0.5))], Credit(1 / n, n, "en"))
+    tell(written, Final(2, 4, Segment(5.0, 6.0, "b")), after=4)
+    written.close()
+    assert journal.reached(folder)[0].credit == Credit(1 / 3, 3, "en")
+    assert [e.seq for e in journal.read(folder)] == [1, 2, 3, 4, 5]
 
 
 def test_a_session_of_which_nothing_was_told_goes_on_at_its_beginning(folder: Path) -> None:

@@ -9,6 +9,7 @@ from earwitness.errors import StorageFailed
 from earwitness.events import Noted, Settled
 from earwitness.live import journal
 from earwitness.live.journal import Journal
+from earwitness.stages.guard import Credit
 from earwitness.types import Notice
 from support.hosting import Double, all_of, hosting, run, until, wanted
 
@@ -48,6 +49,17 @@ def test_sound_that_is_not_kept_is_not_acknowledged_before_its_text_is_told(
             notices = [e.event.notice.code for e in await all_of(line) if isinstance(e.event, Noted)]
             assert notices == ["not_kept"]
             assert journal.reached(tmp_path / "j")[0].position >= 30
+
+    run(test)
+
+
+def test_what_a_session_has_earned_is_kept_with_what_it_told(tmp_path: Path) -> None:
+    async def test() -> None:
+        double = Double()
+        double.credit = Credit(2.5, 7, "en")
+        async with hosting(double, Journal(tmp_path / "j", {}), first=(Settled(1, 0.0, 1.0),)) as (hosted, _):
+            await until(lambda: hosted.seq == 1 and not hosted._stepping)
+            assert journal.reached(tmp_path / "j")[0].credit == double.credit
 
     run(test)
 

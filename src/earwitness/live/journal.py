@@ -24,10 +24,14 @@ from earwitness.errors import BadInput, Busy, EarwitnessError, StorageFailed
 from earwitness.events import Ended, Failed, Final, Numbered, Partial, Revised, Settled
 from earwitness.live import told
 from earwitness.live.session import Since
+from earwitness.stages.guard import NO_CREDIT, Credit
 from earwitness.types import Samples
 from earwitness.unfinished import journal as records
 
 TOLD = "told"
+EARNED = "earned"
+"""What stands behind the events of a record with a settled utterance: what the session has earned."""
+
 PART = timebase.samples(20.0)
 """Samples of a file of sound."""
 
@@ -74,9 +78,15 @@ class Journal:
             raise StorageFailed(f"{self.folder} can't be written: {error.strerror or error}") from error
         self._end = position + len(fresh)
 
-    def tell(self, events: Sequence[Numbered]) -> None:
-        """Keep some events; drafts are not kept. Those that the disk does not take are written before the next ones."""
-        if lasting := [told.to_json(e) for e in events if not isinstance(e.event, Partial)]:
+    def tell(self, events: Sequence[Numbered], credit: Credit = NO_CREDIT) -> None:
+        """Keep some events, and what the session has earned with them; drafts are not kept.
+
+        Those that the disk does not take are written before the next ones.
+        """
+        lasting: list[dict[str, Any]] = [told.to_json(e) for e in events if not isinstance(e.event, Partial)]
+        if any(isinstance(e.event, Settled) for e in events):
+            lasting.append({EARNED: [credit.trust, credit.clips, credit.language]})
+        if lasting:
             self._told.append(json.dumps(lasting).encode())
 
     def forget(self, position: int, *, surely: bool = False) -> None:
@@ -151,9 +161,9 @@ def broke(folder: Path) -> int:
 
 def reached(folder: Path) -> tuple[Since, int]:
     """Where a session goes on, and the number after which its further events are counted."""
-    at, utterances, segments, labels, seq = 0, 0, 0, 0, 0
+    at, utterances, segments, labels, seq, credit = 0, 0, 0, 0, 0, NO_CREDIT
     for record in records.whole(folder / TOLD):
-        at = max(at, _done(record))
+        at, credit = max(at, _done(record)), _credit(record) or credit
         for numbered in _events(record):
             seq, event = max(seq, numbered.seq), numbered.event
             if isinstance(event, Settled):
@@ -163,7 +173,7 @@ def reached(folder: Path) -> tuple[Since, int]:
             elif isinstance(event, Revised):
                 number = (event.segment.speaker or "").removeprefix("S")
                 labels = max(labels, int(number) if number.isdecimal() else 0)
-    return Since(at, utterances, segments, labels), seq + SKIPPED
+    return Since(at, utterances, segments, labels, credit), seq + SKIPPED
 
 
 def sound(folder: Path, position: int) -> Iterator[tuple[int, Samples]]:
@@ -205,10 +215,20 @@ def _sizes(folder: Path) -> list[tuple[int, int]]:
 
 
 def _events(record: bytes) -> Iterator[Numbered]:
+    for event in _list(record):
+        if EARNED not in event:
+            with suppress(BadInput):
+                yield told.from_json(event)
+
+
+def _credit(record: bytes) -> Credit | None:
+    last = next(iter(_list(record)[-1:]), {}).get(EARNED)
+    return None if last is None else Credit(*last)
+
+
+def _list(record: bytes) -> list[dict[str, Any]]:
     found = _parsed(record)
-    for event in found if isinstance(found, list) else ():
-        with suppress(BadInput):
-            yield told.from_json(event)
+    return found if isinstance(found, list) else []
 
 
 def _done(record: bytes) -> int:

@@ -39,6 +39,7 @@ from earwitness.models.lane import Seat, Urgency
 from earwitness.parts import Vad
 from earwitness.stages import speech
 from earwitness.stages.align import Timer
+from earwitness.stages.guard import NO_CREDIT, Credit
 from earwitness.stages.recipe import Captioning, Recipe
 from earwitness.stages.recognise import Recognised, Walk, fitting
 from earwitness.stages.speech import Stretch
@@ -67,6 +68,8 @@ class Since:
     """Finals told so far."""
     labels: int = 0
     """Speakers told so far; their voices are forgotten, and no other voice gets their labels."""
+    credit: Credit = NO_CREDIT
+    """What the session has earned so far: by it what is said next is judged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +113,9 @@ class Session:
         self._how = fitting(recipe.listening, seat.can)
         self._keep_tokens = recipe.ask.logprobs
         self._seat, self._vad, self._timer, self._wake, self._clock = seat, vad, timer, wake, clock
-        self._walk = Walk(self._final, recipe.ask if ask is None else ask, seat.can, recipe.guarding)
+        self._walk = Walk(
+            self._final, recipe.ask if ask is None else ask, seat.can, recipe.guarding, credit=since.credit
+        )
         single = seat.can.languages is not None and len(seat.can.languages) == 1
         self._captions = Captions(
             self._captioning,
@@ -153,6 +158,11 @@ class Session:
             if due.gap is not None:
                 return timebase.samples(due.gap.start_s)
         return self._heard.origin + self._heard.first * self._vad.frame
+
+    @property
+    def credit(self) -> Credit:
+        """What it has earned with what was told."""
+        return self._walk.credit
 
     @property
     def lag_s(self) -> float:

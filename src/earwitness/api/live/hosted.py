@@ -323,7 +323,7 @@ class Hosted:
         except Exception as error:  # noqa: BLE001 - the boundary of a session: whatever it is, the client is told
             known = error if isinstance(error, EarwitnessError) else EngineFailed(f"the session broke: {error!r}")
             told.append(Failed(known.code, known.message, known.remedy, fatal=True))
-        return self._keeping.tell(told, self.session.needed)
+        return self._keeping.tell(told, self.session.needed, self.session.credit)
 
     def _hand_in(self, taken: Sequence[_Item], told: list[Event]) -> None:
         sound = list[Samples]()

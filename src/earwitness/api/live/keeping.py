@@ -12,6 +12,7 @@ from typing import Protocol
 from earwitness.errors import StorageFailed
 from earwitness.events import Event, Noted, Numbered, Partial
 from earwitness.live.journal import Journal
+from earwitness.stages.guard import NO_CREDIT, Credit
 from earwitness.types import Notice, Samples
 
 
@@ -78,19 +79,22 @@ class Keeping:
             self.acknowledged = self._received
         return []
 
-    def tell(self, told: Sequence[Event], needed: int) -> list[Numbered]:
-        """Number some events and keep them; `needed` is the position from which on sound may still become text."""
-        found = self._written_down(told, needed)
+    def tell(self, told: Sequence[Event], needed: int, credit: Credit = NO_CREDIT) -> list[Numbered]:
+        """Number some events and keep them; `needed` is the position from which on sound may still become text.
+
+        `credit` is what the session has earned with them.
+        """
+        found = self._written_down(told, needed, credit)
         if self._stored is not None and (said := self._stored.tell(found)) is not None:
-            found += self._written_down([Noted(said)], needed)
+            found += self._written_down([Noted(said)], needed, credit)
         return found
 
-    def _written_down(self, told: Sequence[Event], needed: int) -> list[Numbered]:
+    def _written_down(self, told: Sequence[Event], needed: int, credit: Credit) -> list[Numbered]:
         found, failed = self._numbered(told), self._sound_fails or self._told_fails
         if self._written is None:
             return found
         try:
-            self._written.tell(found)
+            self._written.tell(found, credit)
             if not all(isinstance(n.event, Partial) for n in found):
                 self._told_fails = False
             self._written.forget(needed, surely=self._hole is not None and needed >= self._hole)
