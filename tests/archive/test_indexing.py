@@ -39,7 +39,7 @@ EVERYTHING = 1e9
 def recording(database: Database, texts: Sequence[str] = LONG, *, began_s: float = said.BEGAN_S) -> str:
     with database.writing() as connection:
         ident = said.recording(connection, began_s=began_s)
-        said.say(connection, ident, *texts)
+        said.say(connection, ident, *texts, began_s=began_s)
     return ident
 
 
@@ -178,7 +178,7 @@ def test_every_passage_is_compared(database: Database, writer: Writer, monkeypat
         if round_ == 2:
             held = Vectors(database, "bag/1", SIZE, EVERYTHING)  # and all is read at once
         query = Bag().embed(["w1 w2 w3"])[0]
-        ids, like = held.best(query, 0.1, None, 1.0)
+        ids, like = held.best(query, 0.1, 1.0)
         with database.reading() as connection:
             assert connection is not None
             rows = connection.execute(select(PassageRow.id, PassageRow.vector)).all()
@@ -191,8 +191,10 @@ def test_every_passage_is_compared(database: Database, writer: Writer, monkeypat
         np.testing.assert_allclose(like, [scores[one] for one in ids.tolist()], atol=1e-4)
         assert sorted(ids.tolist()) == sorted(wanted)
         assert (np.diff(like) <= 0).all()
-        only, _ = held.best(query, 0.1, {ident, "r_other"}, 1.0)
+        only, _ = held.best(query, 0.1, 1.0, among={ident, "r_other"})
         assert set(only.tolist()) <= set(wanted)
+        for times, all_ in (((said.BEGAN_S, np.inf), True), ((-np.inf, said.BEGAN_S - 1), False)):
+            assert len(held.best(query, 0.1, 1.0, said=times)[0]) == (len(ids) if all_ else 0)
         assert len(held) == len(rows) == 19 * (round_ + 1)
 
 
@@ -203,14 +205,14 @@ def test_memory_is_bounded_and_the_newest_recordings_are_in_it(
     making = Making(database, writer, Bag())
     held = Vectors(database, "bag/1", SIZE, 250 * (SIZE + vectors.BESIDE))
     assert held.most == 250
-    made = [recording(database, began_s=said.BEGAN_S + at) for at in (100, 300, 0, 200)]
+    made = [recording(database, began_s=said.BEGAN_S + at) for at in (10_000, 30_000, 0, 20_000)]
     for n, ident in enumerate(made):
         making.make(ident)
-        held.best(Bag().embed(["sentence"])[0], 0.1, None, 1.0)
+        held.best(Bag().embed(["sentence"])[0], 0.1, 1.0)
         assert len(held) == (100, 200, 225, 225)[n]
     found = {}
     for ident in made:
-        found[ident] = len(held.best(Bag().embed(["sentence number"])[0], 0.1, {ident}, 1.0)[0])
+        found[ident] = len(held.best(Bag().embed(["sentence number"])[0], 0.1, 1.0, among={ident})[0])
     assert found == dict(zip(made, (25, 100, 0, 100), strict=True))
 
 
@@ -220,13 +222,13 @@ def test_most_of_it_gone_is_read_again(database: Database, writer: Writer, monke
     for ident in (first, second):
         making.make(ident)
     query = Bag().embed(["sentence"])[0]
-    held.best(query, 0.1, None, 1.0)
+    held.best(query, 0.1, 1.0)
     with database.writing() as connection:
         connection.execute(delete(RecordingRow).where(RecordingRow.id == first))
-    held.best(query, 0.1, None, 1.0)
+    held.best(query, 0.1, 1.0)
     assert len(held) == 200  # nobody has looked yet
     monkeypatch.setattr(vectors, "LOOK_S", -1.0)
-    ids, _ = held.best(query, 0.1, None, 1.0)
+    ids, _ = held.best(query, 0.1, 1.0)
     assert len(held) == len(ids) == 100
 
 

@@ -99,6 +99,7 @@ def test_recordings_that_fail_are_named_and_decide_the_exit_code(manifest: Path,
         (["--what", ","], BadInput, "wer,der,cpwer,words"),
         (["--kinds", "song"], BadInput, "talk, nothing"),
         (["--model", "none"], UnknownModel, "models list"),
+        (["--diarizer", "none", "--what", "der"], BadInput, "doctor"),
     ],
 )
 def test_wrong_words(manifest: Path, words: list[str], error: type[EarwitnessError], says: str) -> None:

@@ -1,6 +1,7 @@
 """`earwitness speakers` as people use it, with a diarizer that goes by colours."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,18 @@ def test_what_can_not_be_done_is_said_and_nothing_is_kept(words: tuple[str, ...]
     assert error.code == code
     assert said in error.message
     assert json.loads(run("list", "--json")) == []
+
+
+def test_a_speaker_of_a_recording_becomes_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "makes no voiceprints" in refused("enrol", "Anna", "anna.wav", "--speaker", "S1").message
+    monkeypatch.setattr(kit, "Kit", partial(KitOfColours, crowd=2))
+    assert "colours  anna.wav, S1" in run("enrol", "Anna", "anna.wav", "--speaker", "S1", "--num-speakers", "2")
+    run("enrol", "Bert", "anna.wav", "--speaker", "S2")
+    assert run("identify", "anna.wav", "--speaker", "S2").startswith("this is Bert")
+    assert "no speaker 'S3': there are S1, S2" in refused("enrol", "Carl", "anna.wav", "--speaker", "S3").message
+    assert "goes with --speaker" in refused("enrol", "Carl", "anna.wav", "--num-speakers", "2").message
+    assert "one recording" in refused("enrol", "Carl", "anna.wav", "bert.wav", "--speaker", "S2").message
+    assert len(json.loads(run("list", "--json"))) == 2
 
 
 def test_forgetting_asks_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,8 @@ from earwitness.models import bring
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Ask, ModelFiles
 from support import scripted, server, sounds
-from support.far import KEY, LISTED, PATH, SAID, TRANSLATED, Far, clip, well
+from support.clips import clip
+from support.far import KEY, LISTED, PATH, SAID, TRANSLATED, Far, well
 from support.scripted import Reply, say
 
 

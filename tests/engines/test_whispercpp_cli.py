@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +21,9 @@ from earwitness.errors import EngineFailed, Missing, Unsupported
 from earwitness.hardware import probe
 from earwitness.kit import Kit
 from earwitness.types import Ask, Audio, Clip, ModelFiles
-from support import sounds, subjects, whisper, whisper_cli
+from support import whisper, whisper_cli
+from support.clips import late
+from support.faults import until
 
 SETTING = "EARWITNESS_WHISPERCPP_CLI"
 REAL = os.environ.get(SETTING)
@@ -58,12 +58,6 @@ class StandIn:
         return (self.folder / "asked").read_text("utf-8")
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small Whisper in a GGML file."""
-    return subjects.micro("ggml", tmp_path_factory.mktemp("ggml")).files["model"]
-
-
 @pytest.fixture
 def stand_in(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """The stand-in, named by the setting, with a model of its own."""
@@ -78,22 +72,9 @@ def stand_in(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> St
     return StandIn(program, ModelFiles("own/ggml-f16", "ggml", {"model": Path(own)}), scratch)
 
 
-def clip(ask: Ask | None = None, *, seconds: float = 2.0) -> Clip:
-    """A tone, late in a recording."""
-    return Clip(Audio(sounds.tone(seconds), 160_000), ask or Ask())
-
-
-def soon(true: Callable[[], bool]) -> bool:
-    """Whether something becomes true within some seconds."""
-    until = time.monotonic() + 10
-    while not true() and time.monotonic() < until:
-        time.sleep(0.02)
-    return true()
-
-
 # ── what it is told, and what comes of it ──
 def test_tokens_are_spelt_by_the_models_own_vocabulary(stand_in: StandIn) -> None:
-    ((segment,),) = stand_in.load().transcribe([clip(Ask(word_times=True, prompt="Nell\n-x", hotwords=("Nagg",)))])
+    ((segment,),) = stand_in.load().transcribe([late(Ask(word_times=True, prompt="Nell\n-x", hotwords=("Nagg",)))])
     assert (segment.text, segment.start_s, segment.end_s, segment.language) == ("Is Bob?", 10.2, 11.0, "es")
     assert [(w.text, w.start_s, w.end_s) for w in segment.words] == [("Is", 10.2, 10.5), ("Bob?", 10.5, 11.0)]
     assert (segment.token_ids, segment.language_prob) == ((1119, 6085, 30), 0.75)
@@ -105,7 +86,7 @@ def test_tokens_are_spelt_by_the_models_own_vocabulary(stand_in: StandIn) -> Non
 def test_clips_of_like_asks_are_one_process(stand_in: StandIn) -> None:
     engine = stand_in.load(workers=2, threads=3, beam_size=4)
     german = Ask(language="de", task="translate")
-    found = engine.transcribe([clip(), clip(german, seconds=0.1), clip(), clip(Ask(temperature=0.5))])
+    found = engine.transcribe([late(), late(german, seconds=0.1), late(), late(Ask(temperature=0.5))])
     assert [len(segments) for segments in found] == [1, 1, 1, 1]
     assert 10.0 <= found[1][0].start_s <= found[1][0].end_s <= 10.1
     calls = stand_in.asked.split("--model\n")[1:]
@@ -118,7 +99,7 @@ def test_clips_of_like_asks_are_one_process(stand_in: StandIn) -> None:
 def test_a_choice_of_languages_is_refused(stand_in: StandIn) -> None:
     engine = stand_in.load()
     with pytest.raises(Unsupported) as failure:
-        engine.transcribe([clip(Ask(languages=("es", "de"), optional=frozenset()))])
+        engine.transcribe([late(Ask(languages=("es", "de"), optional=frozenset()))])
     assert failure.value.param == "languages"
 
 
@@ -150,7 +131,7 @@ def test_babble_is_an_engine_failure(stand_in: StandIn, text: str) -> None:
     engine = stand_in.load()
     stand_in.tell("babbles", text)
     with pytest.raises(EngineFailed, match="makes no sense"):
-        engine.transcribe([clip()])
+        engine.transcribe([late()])
     assert list(stand_in.scratch.iterdir()) == []
 
 
@@ -159,18 +140,18 @@ def test_a_program_that_fails_is_told_with_what_it_said(stand_in: StandIn) -> No
     engine = stand_in.load()
     stand_in.tell("dies", "3")
     with pytest.raises(EngineFailed, match="code 3 over own/ggml-f16: error: failed to initialize"):
-        engine.transcribe([clip()])
+        engine.transcribe([late()])
     with pytest.raises(EngineFailed, match="code 3"):
         stand_in.load()
     (stand_in.folder / "dies").unlink()
-    assert engine.transcribe([clip()])[0]
+    assert engine.transcribe([late()])[0]
 
 
 def test_a_program_that_says_nothing_is_told(stand_in: StandIn) -> None:
     engine = stand_in.load()
     stand_in.tell("says-nothing")
     with pytest.raises(EngineFailed, match="gave no answer"):
-        engine.transcribe([clip()])
+        engine.transcribe([late()])
 
 
 def test_a_program_that_hangs_is_ended(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +159,7 @@ def test_a_program_that_hangs_is_ended(stand_in: StandIn, monkeypatch: pytest.Mo
     stand_in.tell("slow")
     monkeypatch.setattr("earwitness.engines.whispercpp_cli.MOST_S", 1.0)
     with pytest.raises(EngineFailed, match="not done"):
-        engine.transcribe([clip()])
+        engine.transcribe([late()])
     assert list(stand_in.scratch.iterdir()) == []
 
 
@@ -199,12 +180,12 @@ def test_a_kill_ends_the_program_and_removes_the_sound(stand_in: StandIn) -> Non
     )
     words = [sys.executable, "-c", code, str(stand_in.files.files["model"]), str(stand_in.scratch)]
     with subprocess.Popen(words) as ours:
-        assert soon((stand_in.folder / "asked").exists)
+        until((stand_in.folder / "asked").exists)
         assert len(list(stand_in.scratch.iterdir())) == 1
         ours.send_signal(signal.SIGKILL)
     process = int((stand_in.folder / "started").read_text())
-    assert soon(lambda: not list(stand_in.scratch.iterdir()))
-    assert soon(lambda: not Path(f"/proc/{process}").exists())
+    until(lambda: not list(stand_in.scratch.iterdir()))
+    until(lambda: not Path(f"/proc/{process}").exists())
 
 
 # ── the setting ──

@@ -5,8 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,9 @@ from earwitness.errors import EngineFailed, Missing
 from earwitness.hardware import probe
 from earwitness.kit import Kit
 from earwitness.types import Ask, Audio, Clip, ModelFiles
-from support import sounds, subjects, whisper, whisper_server
+from support import whisper, whisper_server
+from support.clips import late
+from support.faults import until
 
 SETTING = "EARWITNESS_WHISPERCPP_SERVER"
 REAL = os.environ.get(SETTING)
@@ -57,12 +58,6 @@ class StandIn:
         return made
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small Whisper in a GGML file."""
-    return subjects.micro("ggml", tmp_path_factory.mktemp("ggml")).files["model"]
-
-
 @pytest.fixture
 def stand_in(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     """The stand-in, named by the setting, with a model of its own."""
@@ -73,19 +68,6 @@ def stand_in(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setenv(SETTING, str(program))
     with ExitStack() as held:
         yield StandIn(program, ModelFiles("own/ggml-f16", "ggml", {"model": Path(own)}), held)
-
-
-def clip(ask: Ask | None = None, *, seconds: float = 2.0) -> Clip:
-    """A tone, late in a recording."""
-    return Clip(Audio(sounds.tone(seconds), 160_000), ask or Ask())
-
-
-def soon(true: Callable[[], bool]) -> bool:
-    """Whether something becomes true within some seconds."""
-    until = time.monotonic() + 10
-    while not true() and time.monotonic() < until:
-        time.sleep(0.02)
-    return true()
 
 
 def lives(process: int) -> bool:
@@ -102,7 +84,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="pr
 
 # ── what it asks, and what comes of it ──
 def test_tokens_are_spelt_by_the_models_own_vocabulary(stand_in: StandIn) -> None:
-    ((segment,),) = stand_in.load().transcribe([clip(Ask(word_times=True, prompt="Nell", hotwords=("Nagg",)))])
+    ((segment,),) = stand_in.load().transcribe([late(Ask(word_times=True, prompt="Nell", hotwords=("Nagg",)))])
     assert (segment.text, segment.start_s, segment.end_s, segment.language) == ("Is Bob?", 10.2, 11.0, "es")
     assert [(w.text, w.start_s, w.end_s) for w in segment.words] == [("Is", 10.2, 10.5), ("Bob?", 10.5, 11.0)]
     assert segment.token_ids == (1119, 6085, 30)
@@ -112,13 +94,13 @@ def test_tokens_are_spelt_by_the_models_own_vocabulary(stand_in: StandIn) -> Non
 
 
 def test_a_choice_of_languages_takes_the_likeliest_of_them(stand_in: StandIn) -> None:
-    ((segment,),) = stand_in.load().transcribe([clip(Ask(languages=("es", "de")))])
+    ((segment,),) = stand_in.load().transcribe([late(Ask(languages=("es", "de")))])
     assert segment.language == "es"
     assert b'name="language"\r\n\r\nes' in (stand_in.folder / "asked").read_bytes()
 
 
 def test_a_translation_and_a_short_clip(stand_in: StandIn) -> None:
-    ((segment,),) = stand_in.load().transcribe([clip(Ask(language="de", task="translate"), seconds=0.1)])
+    ((segment,),) = stand_in.load().transcribe([late(Ask(language="de", task="translate"), seconds=0.1)])
     assert 10.0 <= segment.start_s <= segment.end_s <= 10.1
     form = (stand_in.folder / "asked").read_bytes()
     assert b'name="translate"\r\n\r\ntrue' in form
@@ -137,7 +119,7 @@ def test_babble_is_an_engine_failure(stand_in: StandIn, text: str) -> None:
     engine = stand_in.load()
     stand_in.tell("babbles", text)
     with pytest.raises(EngineFailed):
-        engine.transcribe([clip()])
+        engine.transcribe([late()])
     assert len(stand_in.started) == 1
 
 
@@ -149,13 +131,13 @@ def test_closing_ends_the_program(stand_in: StandIn) -> None:
     assert lives(process)
     engine.close()
     engine.close()
-    assert soon(lambda: not lives(process))
+    until(lambda: not lives(process))
 
 
 def test_a_program_that_ends_over_a_clip_is_started_anew_once(stand_in: StandIn) -> None:
     engine = stand_in.load()
     stand_in.tell("dies-of-clips", "1")
-    assert engine.transcribe([clip()])[0]
+    assert engine.transcribe([late()])[0]
     assert len(stand_in.started) == 2
 
 
@@ -163,8 +145,8 @@ def test_a_clip_it_always_ends_over_is_an_engine_failure_and_the_next_one_is_don
     engine = stand_in.load()
     stand_in.tell("dies-of-clips", "2")
     with pytest.raises(EngineFailed, match="ended with code 11 over a clip of own/ggml-f16"):
-        engine.transcribe([clip()])
-    assert engine.transcribe([clip()])[0]
+        engine.transcribe([late()])
+    assert engine.transcribe([late()])[0]
 
 
 def test_a_program_that_could_not_be_started_anew_is_tried_again_with_the_next_clip(stand_in: StandIn) -> None:
@@ -173,17 +155,17 @@ def test_a_program_that_could_not_be_started_anew_is_tried_again_with_the_next_c
     stand_in.tell("dies-loading", "3")
     for _ in range(2):
         with pytest.raises(EngineFailed, match="while it loaded"):
-            engine.transcribe([clip()])
+            engine.transcribe([late()])
     (stand_in.folder / "dies-loading").unlink()
-    assert engine.transcribe([clip()])[0]
+    assert engine.transcribe([late()])[0]
 
 
 @needs_proc
 def test_a_program_that_was_killed_between_clips_is_started_anew(stand_in: StandIn) -> None:
     engine = stand_in.load()
     os.kill(stand_in.started[0], signal.SIGKILL)
-    assert soon(lambda: not lives(stand_in.started[0]))
-    assert engine.transcribe([clip()])[0]
+    until(lambda: not lives(stand_in.started[0]))
+    assert engine.transcribe([late()])[0]
     assert len(stand_in.started) == 2
 
 
@@ -200,7 +182,7 @@ def test_a_program_that_never_gets_ready_is_ended(stand_in: StandIn) -> None:
     stand_in.tell("slow")
     with pytest.raises(EngineFailed, match="not ready"):
         local.Local("own", stand_in.program, ["--model", str(stand_in.files.files["model"])], load_s=1.0)
-    assert soon(lambda: not lives(stand_in.started[0]))
+    until(lambda: not lives(stand_in.started[0]))
 
 
 def test_a_program_that_is_none_is_told(stand_in: StandIn) -> None:
@@ -222,7 +204,7 @@ def test_the_program_ends_with_us_however_we_end(stand_in: StandIn, how: signal.
         assert ours.stdout.readline() == b"up\n"
         (process,) = stand_in.started
         ours.send_signal(how)
-    assert soon(lambda: not lives(process))
+    until(lambda: not lives(process))
 
 
 # ── the setting ──
@@ -249,7 +231,7 @@ def test_with_the_setting_ggml_models_run_in_it_and_the_engine_inside_is_next(
     with Kit(settings) as kit:
         assert [p.engine for p in kit.plans("whisper-micro")][:2] == ["whispercpp_server", "whispercpp"]
         with kit.lane("whisper-micro") as (_, lane), lane.seat() as seat:
-            assert seat.submit(clip()).result(30)[0].text == "Is Bob?"
+            assert seat.submit(late()).result(30)[0].text == "Is Bob?"
 
 
 # ── the real program ──

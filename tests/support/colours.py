@@ -75,7 +75,7 @@ def spoken(reader: str, first: int, count: int = 3) -> bytes:
 
 
 class _Heard:
-    """Tells as many speakers as it was told, each with an equal share."""
+    """Tells as many speakers as it was told, each with an equal share; several have made up voices."""
 
     def __init__(self, crowd: int) -> None:
         self.crowd, self.seconds = crowd, 0.0
@@ -87,4 +87,5 @@ class _Heard:
     def tell(self, crowd: Crowd) -> Diarization:
         """The speakers."""
         share = self.seconds / max(self.crowd, 1)
-        return Diarization(speakers=tuple(Speaker(f"S{i + 1}", share) for i in range(self.crowd)))
+        voices = [heard(i, size=24).embedding if self.crowd > 1 else () for i in range(self.crowd)]
+        return Diarization(speakers=tuple(Speaker(f"S{i + 1}", share, voice=v) for i, v in enumerate(voices)))

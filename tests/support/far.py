@@ -10,18 +10,11 @@ from earwitness.engines.wire import address
 from earwitness.engines.wire.line import Line
 from earwitness.hardware import probe
 from earwitness.models import bring
-from earwitness.types import Ask, Audio, Clip
-from support import sounds
 from support.scripted import Script, say
 
 KEY = "sk-very-secret-4711"
 PATH, TRANSLATED, LISTED = "/v1/audio/transcriptions", "/v1/audio/translations", "/v1/models"
 SAID = {"task": "transcribe", "language": "english", "duration": 1.0, "text": "hello"}
-
-
-def clip(seconds: float = 1.0, ask: Ask | None = None, *, start_s: int = 0) -> Clip:
-    """A tone."""
-    return Clip(Audio(sounds.tone(seconds), start_s * 16_000), ask or Ask())
 
 
 @dataclass

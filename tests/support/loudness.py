@@ -11,10 +11,11 @@ FRAME = 512
 class Loudness:
     """A detector for which a frame's loudness is its probability of speech."""
 
-    frame = FRAME
+    def __init__(self, frame: int = FRAME) -> None:
+        self.frame = frame
 
     def begin(self) -> VadState:
         return VadState(np.zeros(0, np.float32), ())
 
     def probabilities(self, samples: Samples, state: VadState) -> tuple[Probabilities, VadState]:
-        return np.abs(samples.reshape(-1, FRAME)).max(axis=1), state
+        return np.abs(samples.reshape(-1, self.frame)).max(axis=1), state

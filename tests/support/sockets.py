@@ -47,6 +47,12 @@ class Client:
             if found["type"] == kind and all(found[k] == v for k, v in fields.items()):
                 return found
 
+    def until_safe(self, position_s: float) -> float:
+        """Wait until so much sound is acknowledged; up to where it is."""
+        while (safe := max([0.0, *(m["position"] for m in self.told if m["type"] == "ack")])) < position_s:
+            self.next()
+        return float(safe)
+
     @property
     def finals(self) -> list[tuple[str, float, float]]:
         segments = [m["segment"] for m in self.told if m["type"] == "final"]

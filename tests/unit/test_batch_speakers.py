@@ -1,6 +1,7 @@
 """Who speaks, in a run: the diarizer hears all of it, segments come with their speakers, channels may be speakers."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -308,6 +309,20 @@ def test_a_person_who_is_deleted_while_a_run_goes_on_is_not_named(own: Hearer) -
     assert forgotten
     assert [(s.id, s.name) for s in found.speakers] == [("S1", None), ("S2", "Anna")]
     assert "Bert" not in repr(found)
+
+
+def test_who_is_not_alike_enough_is_proposed_by_id(own: Hearer) -> None:
+    near = tuple(0.42 if i == 12 else 0.9075 if i == 39 else 0.0 for i in range(40))
+    people = People(own.settings.archive)
+    anna = people.enrol("Anna", [Voiceprint(near, own.double.embeds, 5.0)])
+    people.close()
+    found = batch.run(talk(), WHO, own)
+    assert [(s.id, s.name, s.person) for s in found.speakers] == [("S1", None, None), ("S2", None, None)]
+    (told,) = [n.message for n in found.provenance.notices if n.code == "speaker_suggested"]
+    assert told.startswith(f"S2 may be {anna.id}")
+    assert "Anna" not in repr(found)
+    alone = replace(WHO, diarizing=Diarizing(people=False))
+    assert "speaker_suggested" not in [n.code for n in batch.run(talk(), alone, own).provenance.notices]
 
 
 def test_twenty_speakers_in_a_row_are_all_told(own: Hearer) -> None:

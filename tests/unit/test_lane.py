@@ -10,7 +10,7 @@ import pytest
 
 from earwitness.errors import BadInput, Busy, Cancelled, EngineFailed
 from earwitness.hardware.power import POWER_SAVER
-from earwitness.models.lane import Lane, Seat, Segments, Urgency
+from earwitness.models.lane import STRAIN_S, Lane, Seat, Segments, Urgency
 from earwitness.types import Ask, Audio, Can, Clip, Segment
 
 WAIT_S = 20.0
@@ -115,6 +115,45 @@ def test_the_earliest_deadline_goes_first(lane: Lane, gate: Gate) -> None:
         for future in futures:
             future.result(WAIT_S)
     assert [c[0] for c in gate.calls[1:]] == ["LIVE_FINAL", "LIVE_PARTIAL", "INTERACTIVE", "BATCH"]
+
+
+def test_drafts_wait_until_no_final_text_is_waited_for(lane: Lane, gate: Gate) -> None:
+    gate.can = Can(languages=None, batch=2)
+    _block(lane, gate)
+    with lane.seat(urgency=Urgency.LIVE_FINAL) as one, lane.seat(urgency=Urgency.LIVE_PARTIAL) as other:
+        futures = [other.submit(_clip(f"draft-{n}")) for n in range(2)]
+        futures += [one.submit(_clip(f"final-{n}", 5.0)) for n in range(3)]  # the last has the latest deadline
+        gate.open.set()
+        for future in futures:
+            future.result(WAIT_S)
+    assert [sorted(call) for call in gate.calls[1:]] == [["final-0", "final-1"], ["final-2"], ["draft-0", "draft-1"]]
+
+
+def test_strain_is_the_time_that_final_live_text_took_of_late(gate: Gate) -> None:
+    now = 100.0
+    gate.open.set()
+    lane = Lane(gate, workers=2, clock=lambda: now)
+
+    def took(seconds: float, urgency: Urgency) -> None:
+        nonlocal now
+
+        def step(_: object) -> Segments:
+            nonlocal now
+            now += seconds
+            return ()
+
+        with lane.seat() as seat:
+            seat.step(_clip("step"), step, urgency).result(WAIT_S)
+
+    try:
+        took(4.0, Urgency.LIVE_FINAL)
+        for urgency in (Urgency.LIVE_PARTIAL, Urgency.INTERACTIVE, Urgency.BATCH):
+            took(1.0, urgency)
+        assert lane.strain == pytest.approx(4.0 / STRAIN_S / 2)
+        now += STRAIN_S
+        assert lane.strain == 0
+    finally:
+        lane.close()
 
 
 def test_two_callers_of_one_class_take_turns(lane: Lane, gate: Gate) -> None:

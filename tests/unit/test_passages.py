@@ -6,7 +6,18 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earwitness.archive.search.passages import LEAST, MOST, PAUSE_S, Line, Passage, cut, packed, said, unpacked
+from earwitness.archive.search.passages import (
+    LEAST,
+    LONGEST_S,
+    MOST,
+    PAUSE_S,
+    Line,
+    Passage,
+    cut,
+    packed,
+    said,
+    unpacked,
+)
 
 EN = ("en",)
 
@@ -29,6 +40,7 @@ def test_short_segments_are_joined_and_long_ones_stand_alone() -> None:
     assert sizes(cut(lines(words(3), words(MOST)), EN)) == [3, MOST]
     assert sizes(cut(lines("yes", "no", gap_s=PAUSE_S + 1), EN)) == [1, 1]
     assert sizes(cut(lines("yes", " ", "no"), EN)) == [2]
+    assert sizes(cut([Line(0, LONGEST_S, "yes", "en"), Line(LONGEST_S + 1, LONGEST_S + 2, "no", "en")], EN)) == [1, 1]
     assert cut((), EN) == ()
     (one,) = cut(lines("yes ", "of course"), EN)
     assert (one.first_s, one.last_s, one.text) == (0.0, 2.0, "yes of course")

@@ -41,6 +41,16 @@ def test_gauges_are_read_at_each_scrape() -> None:
     assert _values(metrics)["earwitness_waiting", _labels()] == 4
 
 
+def test_gauges_with_a_label_come_and_go() -> None:
+    metrics, lags = Metrics(), {"01234567": 1.5, "fedcba98": 0.0}
+    metrics.watch_labelled(lambda: {"earwitness_live_lag_seconds": ("How late a session is", "session", lags)})
+    found = _values(metrics)
+    assert found["earwitness_live_lag_seconds", _labels("01234567")] == 1.5
+    assert found["earwitness_live_lag_seconds", _labels("fedcba98")] == 0
+    lags.clear()
+    assert not any(name == "earwitness_live_lag_seconds" for name, _ in _values(metrics))
+
+
 def test_two_apps_in_one_process_do_not_share_metrics() -> None:
     one, other = Metrics(), Metrics()
     one.words.labels("m").inc(5)

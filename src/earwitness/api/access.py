@@ -88,7 +88,7 @@ class Access:
         headers, path = Headers(scope=scope), scope["path"]
         await self._check_host(headers)
         method = "SOCKET" if scope["type"] == "websocket" else scope["method"]
-        if opens(path):
+        if opens(path, method):
             if method not in origins.SAFE:
                 origins.check_page(headers, self._settings.cors)
             return stranger(origins.address_of(scope))

@@ -54,15 +54,11 @@ class Figures:
     def by_label(self) -> dict[str, tuple[str, str, Mapping[str, float]]]:
         """Gauges with a label: help, the label's name, values by the label."""
         house = self._house
-        lags = {
-            ident[:8]: lag_s for ident, lag_s in house.sessions.lags().items()
-        }  # with the whole id anybody could join
+        waited = "Seconds that the oldest utterance without text has waited"
+        # with the whole id anybody could join
+        lags = {ident[:8]: lag_s for ident, lag_s in house.sessions.lags().items()}
         return {
-            "earwitness_live_lag_seconds": (
-                "Seconds that the oldest utterance without text has waited",
-                "session",
-                lags,
-            ),
+            "earwitness_live_lag_seconds": (waited, "session", lags),
             "earwitness_jobs": ("Jobs of the queue", "state", self._jobs),
             "earwitness_disk_bytes": ("Bytes of the archive by what they are, and what is free", "class", self._sizes),
         }

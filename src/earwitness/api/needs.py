@@ -10,7 +10,7 @@ from functools import cache
 
 from starlette.routing import compile_path
 
-OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live")
+OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live", "/app")
 """Paths, and all below them, that need neither login nor key."""
 
 OPEN_DOORS = ("/api/setup", "/api/login", "/api/login/oidc", "/api/login/oidc/callback")
@@ -59,6 +59,7 @@ archive:read
     GET /api/recordings/{ident}
     GET /api/recordings/{ident}/export
     GET /api/recordings/{ident}/audio
+    GET /api/recordings/{ident}/clip
     GET /api/recordings/{ident}/segments
     GET /api/segments/{number}/history
     GET /api/transcripts
@@ -89,6 +90,7 @@ people:read
     GET /api/speakers/{ident}
 people:write
     POST /api/speakers
+    POST /api/speakers/heard
     POST /api/speakers/merge
     POST /api/speakers/split
     PATCH /api/speakers/{ident}
@@ -137,8 +139,10 @@ NOT_UPLOADS = ("POST /api/process-chunk",)
 """Routes that transcribe and bring a little sound many times."""
 
 
-def opens(path: str) -> bool:
-    """Whether a path needs neither login nor key."""
+def opens(path: str, method: str) -> bool:
+    """Whether a path needs neither login nor key; `/` as a page does not, as a socket it does."""
+    if path == "/":
+        return method in {"GET", "HEAD"}
     return path in OPEN_DOORS or any(path == p or path.startswith(f"{p}/") for p in OPEN)
 
 

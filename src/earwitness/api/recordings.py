@@ -3,12 +3,11 @@
 Nothing is there for who may not see it. Whoever changes a segment says which revision they saw.
 """
 
-import mimetypes
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from earwitness import export
@@ -17,7 +16,7 @@ from earwitness.api.schemas import PlainError
 from earwitness.api.viewing import viewer
 from earwitness.archive.editing import MOST, NOBODY, Past, Said, Who
 from earwitness.archive.recordings import MOST as MOST_RECORDINGS
-from earwitness.archive.recordings import Piece, Recording, Wanted
+from earwitness.archive.recordings import Recording, Wanted
 from earwitness.archive.whole import Archive
 from earwitness.errors import BadInput, NotFound
 from earwitness.types import Speaker
@@ -31,7 +30,6 @@ Ident = Annotated[str, Path(max_length=40, examples=["r_0123456789abcdef"])]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Moment = Annotated[float | None, Query(ge=-1e11, le=1e11, description="Seconds of the Unix clock.")]
 Revision = Annotated[int, Field(ge=0, le=2**31 - 1, description="The revision that was seen.")]
-PLAYABLE = ("audio/", "video/")
 
 router = APIRouter(tags=["Recordings"])
 
@@ -241,26 +239,6 @@ def exported(request: Request, ident: Ident, format: Annotated[str, Query(max_le
     return Response(export.render(found, form.name), media_type=form.media_type, headers=head)
 
 
-@router.get(
-    "/api/recordings/{ident}/audio",
-    summary="The sound of a recording",
-    responses=ERRORS | {200: {"content": {"audio/ogg": {}}, "description": "A file, or the range that is asked for"}},
-    response_class=FileResponse,
-)
-def audio(request: Request, ident: Ident, at: Annotated[float, Query(ge=0, le=1e9)] = 0.0) -> FileResponse:
-    """The file that holds a position, in seconds; `x-earwitness-start` and `-end` tell which stretch it is."""
-    archive = _archive(request)
-    piece = _piece(archive.recordings.files(ident, viewer(request)), at)
-    file = archive.folder / piece.path
-    if not file.is_file():
-        raise NotFound("the sound of this recording is not there any more", remedy="Its text still is.")
-    kind, _ = mimetypes.guess_type(file.name)
-    kind = kind if kind and kind.startswith(PLAYABLE) else "application/octet-stream"
-    end = "" if piece.end_s is None else str(piece.end_s)
-    head = {"x-earwitness-start": str(piece.start_s), "x-earwitness-end": end, "x-content-type-options": "nosniff"}
-    return FileResponse(file, media_type=kind, headers=head)
-
-
 # ── segments ──
 @router.get("/api/recordings/{ident}/segments", summary="What was said in a recording", responses=ERRORS)
 def segments(
@@ -373,11 +351,3 @@ def _place(at: str | None) -> tuple[float, int] | None:
         return None if at is None else (float(start_s), min(int(ident), 2**63 - 1))
     except ValueError:
         raise BadInput("this is no place in a list", remedy="Give `next` of the page before.", param="at") from None
-
-
-def _piece(files: tuple[Piece, ...], at: float) -> Piece:
-    """The file that holds a position, or the next one. Raises NotFound."""
-    for piece in files:
-        if piece.kind in {"audio", "upload"} and (piece.end_s is None or at < piece.end_s):
-            return piece
-    raise NotFound("no sound of this recording is kept from there on", remedy="Its files are told with the recording.")

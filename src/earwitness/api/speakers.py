@@ -1,5 +1,6 @@
 """`/api/speakers`: the people whose voices are known. Embeddings never leave through this door."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -12,10 +13,15 @@ from earwitness.api.bridge import in_thread
 from earwitness.api.house import House
 from earwitness.api.schemas import FILE, PlainError, form_document
 from earwitness.api.uploads import Upload
+from earwitness.api.viewing import viewer
 from earwitness.api.wishes import Form
 from earwitness.archive import likeness, person
+from earwitness.archive.editing import Who
 from earwitness.archive.person import Person, Voiceprint
-from earwitness.errors import BadInput
+from earwitness.archive.viewer import Viewer
+from earwitness.errors import BadInput, NotFound
+from earwitness.parts import MOST_SPEAKERS, Crowd
+from earwitness.stages.recipe import Recipe
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": PlainError, "description": "An error"} for status in (400, 401, 404, 503, 507)
@@ -35,9 +41,16 @@ class _Told(BaseModel):
 
 
 class ClipForm(_Told):
-    """A recording in which one person speaks: 10 to 30 s of speech are best, 2 s are the least."""
+    """A recording in which one person speaks, or a `speaker` of one: 10 to 30 s of speech are best, 2 s the least."""
 
     file: Annotated[str, Field(json_schema_extra=FILE, description="The recording, in any container and codec.")]
+    speaker: Annotated[
+        str | None,
+        Field(
+            description="Several speak, and this is the one, by the id that a diarized transcript has.", examples=["S2"]
+        ),
+    ] = None
+    num_speakers: Annotated[int, Field(ge=0, le=MOST_SPEAKERS, description="How many speak; 0 is unknown.")] = 0
 
 
 class EnrolForm(ClipForm):
@@ -66,6 +79,16 @@ class Splitting(_Told):
     id: Ident
     voices: Annotated[list[str], Field(min_length=1, max_length=1000, description="Ids of voices.")]
     name: Name
+
+
+class Hearing(_Told):
+    """Somebody who speaks in a recording of the archive: a new person of that `name`, or the one of an `id`."""
+
+    recording: Annotated[str, Field(max_length=40, examples=["r_0123456789abcdef"])]
+    speaker: Annotated[str, Field(max_length=10, examples=["S2"])]
+    name: Name | None = None
+    id: Ident | None = None
+    another: Annotated[bool, Field(description="This is another person of a name that is known.")] = False
 
 
 class VoiceCard(BaseModel):
@@ -176,6 +199,17 @@ def split(request: Request, told: Splitting) -> PersonCard:
     return _card(house.of(request).people.split(told.id, told.voices, told.name))
 
 
+@router.post(
+    "/api/speakers/heard", status_code=201, summary="Learn the voice of a speaker of a recording", responses=HEARING
+)
+async def heard(request: Request, told: Hearing) -> PersonCard:
+    """Take the voice out of the sound that the archive has. From then on the speaker is that person there."""
+    if (told.name is None) == (told.id is None):
+        raise BadInput("give a name, or the id of a person", param="name")
+    learn = partial(_learnt, house.of(request), viewer(request), told)
+    return _card(await house.while_there(request, in_thread(learn)))
+
+
 @router.get("/api/speakers/{ident}", summary="One person", responses=ERRORS)
 def one(request: Request, ident: str) -> PersonCard:
     """One person by id, or by an id that was merged into theirs."""
@@ -211,10 +245,37 @@ async def add(request: Request, ident: str) -> PersonCard:
 
 
 async def _voiceprint(request: Request, home: House, upload: Upload, form: Form) -> Voiceprint:
-    """The voice in an upload whose fields were all read. Raises BadInput for others, and what `reference` raises."""
+    """The voice in an upload, whose other fields were read. Raises BadInput for others, and what `reference` raises."""
+    speaker, count = form.one("speaker"), form.whole("num_speakers", 0, MOST_SPEAKERS) or None
     form.all_known()
-    heard = partial(reference.voiceprint, upload.recording(), home.kit, "upload")
-    return await house.while_there(request, in_thread(heard))
+    if speaker is None:
+        if count is not None:
+            raise BadInput("num_speakers goes with speaker", param="num_speakers")
+        heard = partial(reference.voiceprint, upload.recording(), home.kit, "upload")
+        return await house.while_there(request, in_thread(heard))
+    recipe = Recipe(diarizing=replace(reference.TOLD_APART, crowd=Crowd(count)))
+    found = await house.transcript(request, home.begin(upload, recipe, house.caller(request), words=False))
+    diarizer = await in_thread(home.kit.diarizer)
+    return reference.of_speaker(found, speaker, diarizer.embeds, f"upload, {speaker}")
+
+
+def _learnt(home: House, who: Viewer, told: Hearing) -> Person:
+    """A person with one voice more, or a new one, who is a speaker of a recording. Raises what `reference` raises."""
+    archive, ident = home.archive, told.recording
+    archive.recordings.files(ident, who, "edit")
+    files = [f for f in archive.recordings.files(ident, who) if f.kind in {"audio", "upload"}]
+    said = [s for s in archive.recordings.transcript(ident, who).segments if s.speaker == told.speaker]
+    if not said:
+        raise NotFound(f"nobody in this recording is {told.speaker!r}", remedy="GET /api/recordings/ID names them.")
+    known = home.people.one(told.id) if told.id is not None else None
+    held = [(p, f.start_s, f.end_s) for f in files if (p := archive.folder / f.path).is_file()]
+    voice = reference.out_of([(s.start_s, s.end_s) for s in said], held, home.kit, f"{ident}, {told.speaker}")
+    if known:
+        found = home.people.add(known.id, [voice])
+    else:
+        found = home.people.enrol(told.name or "", [voice], another=told.another)
+    archive.editing.describe(ident, who, speakers={told.speaker: Who(person=found.id)})
+    return found
 
 
 def _card(found: Person) -> PersonCard:

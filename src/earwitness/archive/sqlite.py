@@ -1,5 +1,6 @@
 """What SQLite needs beside SQL: how a file is opened, how bytes are made to vanish, and what its errors mean."""
 
+import errno
 import os
 import sqlite3
 import threading
@@ -88,9 +89,17 @@ def made(file: Path) -> None:
             os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         raise StorageFailed(f"{file} can't be opened for writing: {error.strerror or error}") from error
-    if not file.is_file() or not os.access(file, os.R_OK | os.W_OK):
-        why = "this user may not" if file.is_file() else "it is no file"
+    if why := _why_not(file):
         raise StorageFailed(f"{file} can't be opened for writing: {why}")
+
+
+def _why_not(file: Path) -> str | None:
+    if not file.is_file():
+        return "it is no file"
+    if os.access(file, os.R_OK | os.W_OK):
+        return None
+    read_only = hasattr(os, "statvfs") and os.statvfs(file).f_flag & os.ST_RDONLY
+    return os.strerror(errno.EROFS) if read_only else "this user may not"
 
 
 def log_ahead(source: Engine) -> None:

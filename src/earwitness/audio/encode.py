@@ -9,10 +9,10 @@ from pathlib import Path
 
 import av
 import av.error
-import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
+from earwitness.audio.pcm import s16
 from earwitness.audio.timebase import RATE
 from earwitness.errors import StorageFailed
 from earwitness.types import Samples
@@ -69,8 +69,7 @@ class Encoder:
         """Go on by some sound, 16 kHz mono float32, shape (n,)."""
         plain = samples.clip(-1.0, 1.0).reshape(1, -1)
         if self._form.whole:
-            rounded = np.rint(plain * 32_768.0).clip(-32_768, 32_767).astype(np.int16)
-            frame = AudioFrame.from_ndarray(rounded, format="s16", layout="mono")
+            frame = AudioFrame.from_ndarray(s16(plain), format="s16", layout="mono")
         else:
             frame = AudioFrame.from_ndarray(plain, format="fltp", layout="mono")
         frame.sample_rate, frame.pts = RATE, self.size

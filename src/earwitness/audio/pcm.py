@@ -20,6 +20,9 @@ WIDTHS = MappingProxyType({"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4, "u8":
 
 MOST_CHANNELS = 8
 
+HEAD = 44
+"""Bytes of a WAV before its sound."""
+
 TAGS = MappingProxyType({"s16le": 1, "s32le": 1, "f32le": 3, "alaw": 6, "mulaw": 7})
 """What a WAV calls the encodings. Source: RFC 2361."""
 
@@ -49,11 +52,12 @@ class Wire:
         """Bytes of a sample of all channels."""
         return WIDTHS[self.encoding] * self.channels
 
-    def head(self) -> bytes:
-        """What makes a WAV of such sound, of whatever length, when it stands before it."""
+    def head(self, size: int | None = None) -> bytes:
+        """What makes a WAV of so many bytes of such sound, or of whatever length, when it stands before it."""
         bits, endless = 8 * WIDTHS[self.encoding], 0xFFFFFFFF
         form = (16, TAGS[self.encoding], self.channels, self.rate, self.rate * self.frame, self.frame, bits)
-        return struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", endless, b"WAVE", b"fmt ", *form, b"data", endless)
+        whole, data = (endless, endless) if size is None else (size + HEAD - 8, size)
+        return struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", whole, b"WAVE", b"fmt ", *form, b"data", data)
 
 
 @dataclass(slots=True)
@@ -121,6 +125,12 @@ class Pcm:
             return ((np.frombuffer(data, np.uint8).astype(np.float32) - 128) / 128).astype(np.float32)
         table = mulaw() if kind == "mulaw" else alaw()
         return table[np.frombuffer(data, np.uint8)]
+
+
+def s16(samples: Samples) -> NDArray[np.int16]:
+    """Samples within ±1 as whole numbers of 16 bit, little-endian; what is over full scale is cut off."""
+    whole: NDArray[np.int16] = np.rint(samples * 2.0**15).clip(-(2**15), 2**15 - 1).astype("<i2")
+    return whole
 
 
 def mulaw() -> Samples:

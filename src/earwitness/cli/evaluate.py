@@ -32,6 +32,9 @@ def evaluate(
     num_speakers_known: Annotated[
         bool, typer.Option("--num-speakers-known", help="Tell the diarizer how many speakers there are.")
     ] = False,
+    diarizer: Annotated[
+        str, typer.Option(metavar="NAME[,NAME]", help="What tells speakers apart; several vote, `ensemble` is all.")
+    ] = "auto",
     as_json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers here too.")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress, only results and errors.")] = False,
 ) -> None:
@@ -58,8 +61,8 @@ def evaluate(
     from earwitness.rollout.manifest import Row, read
     from earwitness.stages.recipe import Recipe
 
-    wish, found, interrupted = Wish(recipe=Recipe(model=model), tell_count=num_speakers_known), list[Scored](), False
-    wish = replace(wish, measures=_measures(what)) if what else wish
+    wish = Wish(recipe=Recipe(model=model), tell_count=num_speakers_known, diarizer=diarizer)
+    wish, found, interrupted = replace(wish, measures=_measures(what)) if what else wish, list[Scored](), False
     rows = read(manifest, _parts(kinds), limit=limit)
     log = Console(stderr=True, highlight=False, soft_wrap=True)
     with Kit(config.load()) as kit, _bar(log, quiet=quiet) as bar:
@@ -82,8 +85,9 @@ def evaluate(
     show(found, Console(highlight=False))
     if as_json:
         told = numbers(found, complete=not interrupted)
-        about = {"manifest": str(manifest), "model": model, "num_speakers_known": num_speakers_known}
-        paths.write(as_json, json.dumps({**about, **told}, indent=2, ensure_ascii=False) + "\n")
+        about = {"manifest": str(manifest), "model": model, "diarizer": diarizer}
+        how = {"num_speakers_known": num_speakers_known}
+        paths.write(as_json, json.dumps({**about, **how, **told}, indent=2, ensure_ascii=False) + "\n")
     if interrupted:
         log.print(f"[yellow]stopped[/] after {len(found)} of {len(rows)} recordings")
         raise typer.Exit(INTERRUPTED)

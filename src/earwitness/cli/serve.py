@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LARGEST_MESSAGE = 16 * 2**20
 """Bytes of a socket's message: OpenAI's clients may send 15 MiB at once."""
 
+HEARTBEAT_S = 20.0
+"""How often a socket's client is asked whether it is there, and how long its answer is waited for."""
+
 UNREAD_MS = 60_000
 """How long a peer may take nothing of what is sent to it before the system ends the connection."""
 
@@ -139,5 +142,7 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
             server_header=False,
             ws=Sockets,
             ws_max_size=LARGEST_MESSAGE,
+            ws_ping_interval=HEARTBEAT_S,
+            ws_ping_timeout=HEARTBEAT_S,
         )
     )

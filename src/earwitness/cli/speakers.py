@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from earwitness.archive.people import People
     from earwitness.archive.person import Person, Voiceprint
+    from earwitness.kit import Kit
 
 app = typer.Typer(help="People: whose voices are known, and who speaks in a clip.", no_args_is_help=True)
 
 Who = Annotated[str, typer.Argument(metavar="WHO", help="A person's name or id.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What to call them.")]
+Speaker = Annotated[
+    str | None, typer.Option("--speaker", metavar="S1", help="Several speak in the recording, and this is the one.")
+]
+Count = Annotated[int | None, typer.Option("--num-speakers", min=1, help="With --speaker: so many speak in it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -54,16 +61,22 @@ def enrol(
     clips: Annotated[list[str], typer.Argument(metavar="CLIP…", help="Recordings in which only this person speaks.")],
     add: Annotated[bool, typer.Option("--add", help="NAME, or an id, is known: add the clips to that person.")] = False,
     another: Annotated[bool, typer.Option("--another", help="This is another person of a name that is known.")] = False,
+    speaker: Speaker = None,
+    num_speakers: Count = None,
     as_json: AsJson = False,
 ) -> None:
-    """Learn a person's voice from clips: 10 to 30 s of speech are best, 2 s are the least."""
+    """Learn a person's voice from clips, or from a speaker of a recording.
+
+    10 to 30 s of speech are best, 2 s are the least. `--speaker S2` takes a recording of several, and the speaker whom
+    `earwitness transcribe --speakers` calls S2 in it.
+    """
     from earwitness.errors import BadInput
 
     if add and another:
         raise BadInput("--add and --another contradict each other", remedy="Give one of them.")
     with _people() as people:
         known = people.meant(name) if add else None
-        voices = _voiceprints(clips)
+        voices = _voiceprints(clips, speaker, num_speakers)
         found = people.add(known.id, voices) if known else people.enrol(name, voices, another=another)
     _tell(found, as_json=as_json)
 
@@ -71,13 +84,15 @@ def enrol(
 @app.command("identify")
 def identify(
     clip: Annotated[str, typer.Argument(metavar="CLIP", help="A recording in which one person speaks.")],
+    speaker: Speaker = None,
+    num_speakers: Count = None,
     as_json: AsJson = False,
 ) -> None:
     """Say who speaks in a clip: for certain, perhaps, or nobody who is known."""
     from earwitness.archive import likeness
 
     with _people() as people:
-        (voice,) = _voiceprints([clip])
+        (voice,) = _voiceprints([clip], speaker, num_speakers)
         found = likeness.identify(voice.embedding, voice.model, people.all())
     if as_json:
         _print(likeness.described(found))
@@ -155,23 +170,42 @@ def _people() -> "Iterator[People]":
         people.close()
 
 
-def _voiceprints(clips: Sequence[str]) -> "list[Voiceprint]":
-    """The voices in some clips, one each. An error names the clip."""
+def _voiceprints(clips: Sequence[str], speaker: str | None, count: int | None) -> "list[Voiceprint]":
+    """The voices in some clips, one each, or that of a speaker of the only one. An error names the clip."""
     from pathlib import Path
 
     from earwitness import config, reference
-    from earwitness.errors import EarwitnessError
+    from earwitness.errors import BadInput, EarwitnessError
     from earwitness.kit import Kit
 
+    if speaker is None and count is not None:
+        raise BadInput("--num-speakers goes with --speaker", remedy="Say whose voice it is: --speaker S1.")
+    if speaker is not None and len(clips) > 1:
+        raise BadInput("--speaker is one of one recording", remedy="Add the others one by one, with --add.")
     found = []
     with Kit(config.load()) as kit:
         for clip in clips:
             try:
-                found.append(reference.voiceprint(Path(clip), kit, origin=Path(clip).name))
+                if speaker is None:
+                    found.append(reference.voiceprint(Path(clip), kit, origin=Path(clip).name))
+                else:
+                    found.append(_of_speaker(Path(clip), speaker, count, kit))
             except EarwitnessError as error:
                 error.message = f"{clip}: {error.message}"
                 raise
     return found
+
+
+def _of_speaker(recording: "Path", speaker: str, count: int | None, kit: "Kit") -> "Voiceprint":
+    from dataclasses import replace
+
+    from earwitness import batch, reference
+    from earwitness.parts import Crowd
+    from earwitness.stages.recipe import Recipe
+
+    recipe = Recipe(diarizing=replace(reference.TOLD_APART, crowd=Crowd(count)))
+    found = batch.speakers(recording, recipe, kit)
+    return reference.of_speaker(found, speaker, kit.diarizer().embeds, f"{recording.name}, {speaker}")
 
 
 def _tell(person: "Person", *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from earwitness import batch
 from earwitness.audio.decode import Report
+from earwitness.diarizers import AUTO
 from earwitness.errors import BadInput, EarwitnessError, ForeignSpeech
 from earwitness.gathering import Gathering
 from earwitness.kit import Kit
@@ -33,6 +34,8 @@ class Wish:
     recipe: Recipe = field(default_factory=Recipe)
     tell_count: bool = False
     """Tell the diarizer how many speakers there are, where the row knows it."""
+    diarizer: str = AUTO
+    """What tells them apart, see `Diarizers.get`; where each channel is a speaker nothing has to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +113,13 @@ def run(
 ) -> tuple[Scored, ...]:
     """Run and score the rows of a manifest that lies in `folder`, in order; what fails stands in the results.
 
-    Raises Missing for a package that is needed, and what `kit.plan` raises for the model.
+    Raises Missing for a package that is needed, and what `kit.plan` and `kit.diarizer` raise for model and diarizer.
     """
     scores.check([m for m in wish.measures if any(m in measures(row, (m,)) for row in rows)])
     if any(_worded(row, wish) for row in rows):
         kit.plan(wish.recipe.model)
+    if any({DER, CPWER} & {*measures(row, wish.measures)} and row.channel_text is None for row in rows):
+        kit.diarizer(wish.diarizer)
     found = list[Scored]()
     for row in rows:
         if on_begin:
@@ -191,7 +196,7 @@ def _diarizing(row: Row, wish: Wish) -> Diarizing:
     """How the speakers of a recording are told apart: by channel where each channel is one."""
     if row.channel_text is not None:
         return Diarizing(CHANNELS)
-    return Diarizing(crowd=Crowd(row.n_speakers if wish.tell_count and row.n_speakers else None))
+    return Diarizing(wish.diarizer, Crowd(row.n_speakers if wish.tell_count and row.n_speakers else None))
 
 
 def _measured(

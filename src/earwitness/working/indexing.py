@@ -15,7 +15,7 @@ LOOK_S = 60.0
 """How often it is looked for what nobody told of: of other programs, or put off."""
 
 AFTER_S = 2.0
-"""What was written is looked at so much later: more may come with it."""
+"""What was written is looked at so much later: more may come with it. A server that starts has other work first."""
 
 OPEN_S = 30.0
 """How often more of a recording is made while it is being heard."""
@@ -76,7 +76,7 @@ class Indexer:
             return
         making = Making(self._archive.database, self._archive.writer, model)
         self.indexed = Indexed(model.model, model.languages)
-        wait_s = 0.0
+        wait_s = AFTER_S
         while not self._ending.wait(wait_s):
             self._news.clear()
             try:

@@ -1,10 +1,12 @@
-"""A server that Home Assistant finds, for each file of tests that wants one."""
+"""A server that Home Assistant finds, for each file of tests that wants one, and servers that can be killed."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from support.assistant import assisting
+from support.processes import Processes
 
 
 @pytest.fixture(scope="module")
@@ -17,3 +19,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, str]]
 @pytest.fixture
 def port(house: tuple[int, str]) -> int:
     return house[0]
+
+
+@pytest.fixture
+def servers() -> Iterator[Processes]:
+    """Servers in processes of their own, ended with the test."""
+    with closing(Processes()) as found:
+        yield found

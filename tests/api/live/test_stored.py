@@ -2,9 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -28,7 +25,8 @@ from earwitness.live.journal import Journal
 from earwitness.stages.recipe import Captioning, Recipe, live
 from earwitness.types import Samples
 from support.faults import codes, ended, serving, until
-from support.sockets import Client, free_port, joined
+from support.processes import Processes
+from support.sockets import free_port, joined
 
 LISTEN = "/v1/listen?encoding=linear16&sample_rate=16000&model=default"
 
@@ -117,55 +115,19 @@ def test_a_database_that_is_damaged_stops_no_session(kit: Kit, tmp_path: Path, t
         assert codes(client) == ["not_stored"]
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[list[subprocess.Popen[str]]]:
-    """Servers in processes of their own, ended with the test."""
-    started = list[subprocess.Popen[str]]()
-    yield started
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def begin(home: Path, port: int, started: list[subprocess.Popen[str]]) -> str:
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "earwitness", "serve", "--port", str(port)]
-    told = {
-        "EARWITNESS_HOME": str(home),
-        "PATH": "",
-        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-        "EARWITNESS_LIVE_KEEP_S": "2",
-    }
-    started.append(subprocess.Popen(command, env=told, text=True))
-    for _ in range(600):
-        try:
-            if httpx.get(f"{address}/readyz").status_code == 200:
-                return address
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("the server did not start")
-
-
-def until_safe(client: Client, position: float) -> None:
-    while max([0.0, *(m["position"] for m in client.told if m["type"] == "ack")]) < position:
-        client.next()
-
-
 def test_a_kill_loses_no_segment_and_what_was_heard_becomes_text(
-    tmp_path: Path, talk: Samples, said: str, program: list[subprocess.Popen[str]], archive: Archive
+    tmp_path: Path, talk: Samples, said: str, servers: Processes, archive: Archive
 ) -> None:
-    address = begin(tmp_path, port := free_port(), program)
+    address = servers.begin(tmp_path, port := free_port(), live_keep_s="2")
     with joined(address, keep=True, keep_audio=True) as client:
         client.sound(talk)
         client.until("final")
-        until_safe(client, 12.0)
-        program[0].kill()
-        program[0].wait()
+        client.until_safe(12.0)
+        servers.kill()
     (card,) = archive.recordings.page().recordings
     there = [(s.text, s.start_s, s.end_s) for s in archive.recordings.transcript(card.id).segments]
     assert there[: len(client.finals)] == client.finals, "what was told was kept before"
-    begin(tmp_path, port, program)
+    servers.begin(tmp_path, port, live_keep_s="2")
     until(lambda: state(archive) == "whole")
     found = archive.recordings.transcript(card.id)
     times = [(s.text, s.start_s, s.end_s) for s in found.segments]
@@ -187,24 +149,23 @@ def finished(archive: Archive) -> Recording:
 
 
 def test_sound_whose_journal_is_lost_becomes_text_in_the_queue(
-    tmp_path: Path, kit: Kit, talk: Samples, program: list[subprocess.Popen[str]], archive: Archive
+    tmp_path: Path, kit: Kit, talk: Samples, servers: Processes, archive: Archive
 ) -> None:
     (tmp_path / "sessions").touch()  # no journal can be kept there
-    address = begin(tmp_path, port := free_port(), program)
+    address = servers.begin(tmp_path, port := free_port(), live_keep_s="2")
     with joined(address, keep=True, keep_audio=True, title="A talk") as client:
         client.sound(talk[: 16_000 * 10])  # somebody is just speaking there
         client.until("final")
         kept = tmp_path / "archive" / "audio"
         until(lambda: any(len(decode.decode(p).samples) > 16_000 * 8 for p in kept.rglob("*.part") if p.stat().st_size))
-        program[0].kill()
-        program[0].wait()
+        servers.kill()
     assert codes(client) == ["not_kept"]
     (card,) = archive.recordings.page().recordings
     there = [(s.text, s.start_s, s.end_s) for s in archive.recordings.transcript(card.id).segments]
     assert there
     (first, *_) = archive.editing.page(card.id)
     archive.editing.edit(first.id, first.revision, HOUSE, text="What a person wrote.")
-    begin(tmp_path, port, program)
+    servers.begin(tmp_path, port, live_keep_s="2")
     card = finished(archive)
     (job,) = archive.jobs.page(HOUSE)
     assert (job.kind, job.state, job.name, job.recording) == ("tail", "done", "A talk", card.id)

@@ -1,13 +1,8 @@
 """The server's own socket, by a plain client of the package websockets."""
 
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -19,6 +14,7 @@ from earwitness.audio import decode
 from earwitness.kit import Kit
 from earwitness.stages.recipe import Recipe, live
 from earwitness.types import Samples
+from support.processes import Processes
 from support.server import running
 from support.sockets import free_port, joined
 
@@ -185,44 +181,18 @@ def test_the_example_of_the_page_runs(server: str, talk: Samples, capsys: pytest
     assert "hear me" in capsys.readouterr().out.lower()
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[list[subprocess.Popen[str]]]:
-    """Servers in processes of their own, ended with the test."""
-    started = list[subprocess.Popen[str]]()
-    yield started
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-def begin(home: Path, port: int, started: list[subprocess.Popen[str]]) -> str:
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "earwitness", "serve", "--port", str(port)]
-    started.append(subprocess.Popen(command, env={"EARWITNESS_HOME": str(home), "PATH": ""}, text=True))
-    for _ in range(600):
-        try:
-            if httpx.get(f"{address}/readyz").status_code == 200:
-                return address
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("the server did not start")
-
-
 def test_a_session_outlives_a_server_that_is_killed(
-    tmp_path: Path, talk: Samples, expected: list[tuple[str, float, float]], program: list[subprocess.Popen[str]]
+    tmp_path: Path, talk: Samples, expected: list[tuple[str, float, float]], servers: Processes
 ) -> None:
-    address = begin(tmp_path, port := free_port(), program)
+    address = servers.begin(tmp_path, port := free_port())
     with joined(address) as first:
         session = first.until("welcome")["session"]
         first.sound(talk[: 16_000 * 11])
         first.until("final")
-        while (safe := max([0.0, *(m["position"] for m in first.told if m["type"] == "ack")])) < 10:
-            first.next()
+        safe = first.until_safe(10.0)
         seen = max(m["seq"] for m in first.told if "seq" in m)
-        program[0].kill()
-        program[0].wait()
-    address = begin(tmp_path, port, program)
+        servers.kill()
+    address = servers.begin(tmp_path, port)
     with joined(address, session=session, after=seen) as second:
         position = second.until("welcome")["position"]
         assert position >= safe, "what was acknowledged is not asked for again"
@@ -235,16 +205,14 @@ def test_a_session_outlives_a_server_that_is_killed(
     assert times == sorted(times)
 
 
-def test_a_server_that_stops_tells_what_was_said_first(
-    tmp_path: Path, talk: Samples, program: list[subprocess.Popen[str]]
-) -> None:
-    address = begin(tmp_path, free_port(), program)
+def test_a_server_that_stops_tells_what_was_said_first(tmp_path: Path, talk: Samples, servers: Processes) -> None:
+    address = servers.begin(tmp_path, free_port())
     with joined(address) as client:
         client.until("welcome")
         client.sound(talk[: 16_000 * 3])  # ends within an utterance
         client.until("ack", position=3.0)
-        program[0].terminate()
+        servers.last.terminate()
         failed = client.until("failed")
     assert failed["code"] == "busy"
     assert client.finals, "the open utterance was finished"
-    assert program[0].wait(30) is not None
+    assert servers.last.wait(30) is not None

@@ -91,7 +91,8 @@ class _Door:
     def __init__(self, home: House, socket: WebSocket, *, beta: bool) -> None:
         self._home, self._socket, self._sending = home, socket, asyncio.Lock()
         self._id, self._terms, self._items = f"sess_{uuid.uuid4().hex}", Terms(), Items(beta=beta)
-        self._expires = time.time() + home.settings.live_longest_h * 3600
+        longest_s = home.settings.live_longest_h * 3600
+        self._expires, self._until = time.time() + longest_s, time.monotonic() + longest_s
         self._live: _Live | None = None
         self._coming: asyncio.Task[Message] | None = None
         self._notices: tuple[Json, ...] = ()
@@ -110,7 +111,7 @@ class _Door:
         terms = await agreed(self._home, asked_for(self._home, wanted, dict(self._socket.query_params)))
         await self._change(terms)
         await self._say([self._session("session.created")])
-        while time.time() < self._expires and (message := await self._message()) is not None:
+        while time.monotonic() < self._until and (message := await self._message()) is not None:
             await self._take(message)
         await self._finish()
         why = error_of("invalid_request_error", "session_expired", "this session was silent or has lasted too long")
@@ -139,7 +140,7 @@ class _Door:
         coming = self._coming = self._coming or asyncio.create_task(self._socket.receive())
         until = time.monotonic() + self._home.settings.live_idle_s
         while not coming.done():
-            left_s = min(until - time.monotonic(), self._expires - time.time())
+            left_s = min(until, self._until) - time.monotonic()
             if left_s <= 0:
                 return None
             jobs: set[asyncio.Task[Any]] = {coming} | ({self._live.telling} if self._live else set())

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from earwitness.archive.sound import PART, place, unfinished
 from earwitness.archive.storing import Storing
 from earwitness.audio import decode, timebase
 from earwitness.audio.encode import Encoder
@@ -19,9 +20,6 @@ PIECE = timebase.samples(60.0)
 
 AGAIN = timebase.samples(10.0)
 """Samples after which a disk that took nothing is tried again."""
-
-PART = ".part"
-"""How the file that is being written is called at its end."""
 
 
 class Stored:
@@ -68,7 +66,7 @@ class Stored:
         self._storing.close(later=later)
 
     def _place(self, start: int, end: str = "") -> Path:
-        return self._folder / "audio" / self._storing.id / f"{start}.ogg{end}"
+        return place(self._folder, self._storing.id, start, end)
 
     def _end_piece(self) -> None:
         piece, self._piece = self._piece, None
@@ -102,13 +100,13 @@ class Stored:
 
 def mended(folder: Path, recording: str) -> Iterator[tuple[str, int, int, int]]:
     """Pieces that a process which is gone left half-written, whole now: path, first and last position, bytes."""
-    for part in sorted((folder / "audio" / recording).glob(f"*.ogg{PART}")):
+    for part, start in unfinished(folder, recording):
         path = part.with_suffix("")
         try:
-            start, length = int(part.name.split(".")[0]), len(decode.decode(part).samples)
+            length = len(decode.decode(part).samples)
             part.rename(path)
             size = path.stat().st_size
-        except (EarwitnessError, OSError, ValueError):
+        except (EarwitnessError, OSError):
             with suppress(OSError):
                 part.unlink()  # nothing can be heard in it
             continue

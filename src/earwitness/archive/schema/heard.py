@@ -148,6 +148,8 @@ class PassageRow(Tables):
     first_s: Mapped[float] = mapped_column(Double)
     last_s: Mapped[float] = mapped_column(Double)
     """Starts of its first segment and of its last."""
+    said_s: Mapped[float] = mapped_column(Double)
+    """Wall clock of its start."""
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     """Of the text."""
     vector: Mapped[bytes] = mapped_column(LargeBinary)

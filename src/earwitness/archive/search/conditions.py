@@ -82,6 +82,25 @@ def conditions(connection: Connection, query: Query, viewer: Viewer) -> list[Col
     return found
 
 
+def of_recordings(connection: Connection, query: Query, viewer: Viewer) -> list[ColumnElement[bool]]:
+    """What recordings must fulfil for something in them to fulfil `conditions`, as far as it is quickly said."""
+    found = [sees(viewer)]
+    for name in ("recording", "source", "speaker"):
+        wanted = [f for f in query.filters if f.name == name and f.wanted and isinstance(f.value, str)]
+        if wanted:
+            found.append(or_(*(_of_recording(connection, f) for f in wanted)))
+    return found
+
+
+def _of_recording(connection: Connection, wanted: Filter) -> ColumnElement[bool]:
+    value = str(wanted.value)
+    if wanted.name == "recording":
+        return RecordingRow.id == value
+    if wanted.name == "source":
+        return _source(connection, value)
+    return RecordingRow.id.in_(select(SpeakerRow.recording_id).where(_called(connection, value)))
+
+
 def _words(connection: Connection, query: Query) -> list[ColumnElement[bool]]:
     if not query.groups and not query.excluded:
         return []
@@ -113,7 +132,16 @@ def _source(connection: Connection, value: str) -> ColumnElement[bool]:
 
 
 def _speaker(connection: Connection, value: str) -> ColumnElement[bool]:
-    """Who is called so: by the name of the person, by that in the recording, or by the label."""
+    said = select(SpeakerRow.label).where(
+        SpeakerRow.recording_id == SegmentRow.recording_id,
+        SpeakerRow.label == SegmentRow.speaker,
+        _called(connection, value),
+    )
+    return exists(said.correlate(SegmentRow))
+
+
+def _called(connection: Connection, value: str) -> ColumnElement[bool]:
+    """Speakers who are called so: by the name of the person, by that in the recording, or by the label."""
     known = connection.execute(select(SpeakerRow.name).distinct().where(SpeakerRow.name.is_not(None))).scalars()
     names = {name for name in known if name and _named(name, value)}
     people = connection.execute(select(PersonRow.id, PersonRow.name))
@@ -123,12 +151,7 @@ def _speaker(connection: Connection, value: str) -> ColumnElement[bool]:
         either.append(and_(SpeakerRow.person_id.is_(None), SpeakerRow.name.in_(sorted(names))))
     if value.isascii() and value.isalnum():
         either.append(func.lower(SpeakerRow.label) == value.lower())
-    said = select(SpeakerRow.label).where(
-        SpeakerRow.recording_id == SegmentRow.recording_id,
-        SpeakerRow.label == SegmentRow.speaker,
-        or_(false(), *either),
-    )
-    return exists(said.correlate(SegmentRow))
+    return or_(false(), *either)
 
 
 def _named(name: str, value: str) -> bool:

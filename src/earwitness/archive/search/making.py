@@ -21,7 +21,7 @@ TOGETHER = 32
 DELETED = 2000
 """Rows that one statement deletes."""
 
-Key = tuple[float, float, bytes]
+Key = tuple[float, float, float, bytes]
 
 
 class Making:
@@ -91,7 +91,7 @@ def _due(model: str) -> Select[str]:
 
 def _lines(connection: Connection, recording: str, language: str | None) -> list[Line]:
     row = SegmentRow
-    asked = select(row.start_s, row.end_s, row.text, func.coalesce(row.language, language))
+    asked = select(row.start_s, row.end_s, row.text, func.coalesce(row.language, language), row.said_s)
     asked = asked.where(row.recording_id == recording).order_by(row.start_s, row.id)
     return [Line(*found) for found in connection.execute(asked)]
 
@@ -99,15 +99,17 @@ def _lines(connection: Connection, recording: str, language: str | None) -> list
 def _held(connection: Connection, recording: str, model: str) -> list[tuple[int, Key | None]]:
     """The passages of a recording that are kept; None for those of other models."""
     row = PassageRow
-    asked = select(row.id, row.model, row.first_s, row.last_s, row.digest).where(row.recording_id == recording)
+    asked = select(row.id, row.model, row.first_s, row.last_s, row.said_s, row.digest).where(
+        row.recording_id == recording
+    )
     return [
-        (found.id, (found.first_s, found.last_s, found.digest) if found.model == model else None)
+        (found.id, (found.first_s, found.last_s, found.said_s, found.digest) if found.model == model else None)
         for found in connection.execute(asked)
     ]
 
 
 def _key(one: Passage) -> Key:
-    return one.first_s, one.last_s, digest(one.text)
+    return one.first_s, one.last_s, one.said_s, digest(one.text)
 
 
 def _removed(stale: Sequence[int], connection: Connection) -> None:
@@ -120,7 +122,7 @@ def _kept(
     """Keep passages, unless the recording is gone, or somebody else has made them."""
     if connection.execute(select(RecordingRow.id).where(RecordingRow.id == recording)).scalar() is None:
         return
-    asked = select(PassageRow.first_s, PassageRow.last_s, PassageRow.digest).where(
+    asked = select(PassageRow.first_s, PassageRow.last_s, PassageRow.said_s, PassageRow.digest).where(
         PassageRow.recording_id == recording,
         PassageRow.model == model,
         and_(PassageRow.first_s >= some[0].first_s, PassageRow.first_s <= some[-1].first_s),
@@ -132,6 +134,7 @@ def _kept(
             "model": model,
             "first_s": one.first_s,
             "last_s": one.last_s,
+            "said_s": one.said_s,
             "digest": digest(one.text),
             "vector": vector,
         }

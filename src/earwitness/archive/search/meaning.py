@@ -6,8 +6,9 @@ until there are enough of them. One whose segments say something else by now is 
 Source: reciprocal rank fusion with k = 60 (Cormack, Clarke and Büttcher, 2009).
 """
 
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from operator import itemgetter
@@ -19,7 +20,7 @@ from sqlalchemy import ColumnElement, Connection, Executable, Join, and_, func, 
 from earwitness.archive.database import Database
 from earwitness.archive.schema.heard import PassageRow, RecordingRow, SegmentRow
 from earwitness.archive.search import typos
-from earwitness.archive.search.conditions import Pinned, conditions, limited, too_long
+from earwitness.archive.search.conditions import Pinned, conditions, limited, of_recordings, too_long
 from earwitness.archive.search.find import COUNTED, LONGEST_S, RANKED, By, Found, Meant, hits, instead, ranked
 from earwitness.archive.search.pages import Place, place
 from earwitness.archive.search.passages import Line, digest, said
@@ -34,8 +35,8 @@ Mode = Literal["meaning", "both"]
 DEPTH = 200
 """Passages that are found by what they mean."""
 
-FIRST, MORE = DEPTH + 50, 2000
-"""Passages about which the database is asked at once."""
+FEW, MANY = DEPTH + 50, 2000
+"""Passages that the database is asked for at once, and of which it is asked whether they fit."""
 
 K = 60
 
@@ -107,7 +108,8 @@ class Meaning:
                 return Found(count=0)
             with limited(connection, self._longest_s):
                 among = _recordings(connection, viewer, query)
-        ids, like = vectors.best(model.embed([query.plain])[0], model.unlike, among, self._longest_s)
+        vector, since = model.embed([query.plain])[0], _since(query)
+        ids, like = vectors.best(vector, model.unlike, self._longest_s, among=among, said=since)
         if at and at.reach is not None:
             ids, like = ids[ids <= at.reach], like[ids <= at.reach]
         asked = _Asked(viewer, query, mode, time.monotonic() + self._longest_s, self._longest_s, model.languages)
@@ -134,11 +136,16 @@ class Meaning:
 
 def _recordings(connection: Connection, viewer: Viewer, query: Query) -> frozenset[str] | None:
     """The only recordings in which something may be found, as far as that is quickly said; None for all."""
-    wanted = [f.value for f in query.filters if f.name == "recording" and f.wanted]
-    if viewer.everything and not wanted:
+    if viewer.everything and not any(f.name in {"recording", "source", "speaker"} for f in query.filters if f.wanted):
         return None
-    asked = select(RecordingRow.id).where(sees(viewer))
-    return frozenset(connection.execute(asked.where(RecordingRow.id.in_(wanted)) if wanted else asked).scalars())
+    where = of_recordings(connection, query, viewer)
+    return frozenset(connection.execute(select(RecordingRow.id).where(*where)).scalars())
+
+
+def _since(query: Query) -> tuple[float, float]:
+    """Between which times it was said."""
+    times = {name: [float(f.value) for f in query.filters if f.name == name] for name in ("after", "before")}
+    return max(times["after"], default=-math.inf), min(times["before"], default=math.inf)
 
 
 def _page(
@@ -194,16 +201,29 @@ def _share(rank: int) -> int:
     return round(1e9 / (K + rank))
 
 
-def _meant(connection: Connection, asked: _Asked, near: Iterable[tuple[int, float]]) -> list[_Like]:
+def _meant(connection: Connection, asked: _Asked, near: Iterator[tuple[int, float]]) -> list[_Like]:
     """The likest passages that a viewer may see, and that the query's filters let through."""
-    where = conditions(connection, replace(asked.query, groups=()), asked.viewer)
-    found, left, size = list[_Like](), iter(near), FIRST
-    while len(found) < DEPTH and (some := dict(islice(left, size))):
+    query, found = asked.query, list[_Like]()
+    where = conditions(connection, replace(query, groups=()), asked.viewer)
+    if query.excluded or any(f.name in {"speaker", "lang"} or not f.wanted for f in query.filters):
+        near = _fitting(connection, asked, near, where)
+    while len(found) < DEPTH and (some := dict(islice(near, FEW))):
         asked.check()
         there = dict(_alike(connection, asked, some, where))
         found += [there[ident] for ident in some if ident in there]
-        size = MORE
     return found[:DEPTH]
+
+
+def _fitting(
+    connection: Connection, asked: _Asked, near: Iterator[tuple[int, float]], where: Sequence[ColumnElement[bool]]
+) -> Iterator[tuple[int, float]]:
+    """Passages of which a segment fulfils all conditions: where few do, most need not be read."""
+    joined = _joined(connection)
+    while some := dict(islice(near, MANY)):
+        asked.check()
+        wanted = select(PassageRow.id).select_from(joined).where(PassageRow.id.in_(list(some)), *where).distinct()
+        fits = set(connection.execute(wanted).scalars())
+        yield from ((ident, like) for ident, like in some.items() if ident in fits)
 
 
 def _alike(
@@ -221,10 +241,8 @@ def _alike(
             yield ident, _Like(ident, tuple(row.segment for row in fits), shown)
 
 
-def _members(
-    connection: Connection, viewer: Viewer, some: Sequence[int], where: Sequence[ColumnElement[bool]]
-) -> Executable:
-    """The segments of passages, in their order, and whether each fulfils the query's conditions."""
+def _joined(connection: Connection) -> Join:
+    """Passages with their segments and recordings; SQLite begins with the passages."""
     passages, segments, recordings = PassageRow.__table__, SegmentRow.__table__, RecordingRow.__table__
     inside = and_(
         SegmentRow.recording_id == PassageRow.recording_id,
@@ -232,7 +250,13 @@ def _members(
         SegmentRow.start_s <= PassageRow.last_s,
     )
     join = Pinned if connection.dialect.name == "sqlite" else Join
-    joined = join(join(passages, segments, inside), recordings, RecordingRow.id == SegmentRow.recording_id)
+    return join(join(passages, segments, inside), recordings, RecordingRow.id == SegmentRow.recording_id)
+
+
+def _members(
+    connection: Connection, viewer: Viewer, some: Sequence[int], where: Sequence[ColumnElement[bool]]
+) -> Executable:
+    """The segments of passages, in their order, and whether each fulfils the query's conditions."""
     return (
         select(
             PassageRow.id,
@@ -244,7 +268,7 @@ def _members(
             func.coalesce(SegmentRow.language, RecordingRow.language).label("language"),
             and_(*where).label("fits"),
         )
-        .select_from(joined)
+        .select_from(_joined(connection))
         .where(PassageRow.id.in_(some), sees(viewer))
         .order_by(PassageRow.id, SegmentRow.start_s, SegmentRow.id)
     )

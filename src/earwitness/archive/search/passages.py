@@ -17,6 +17,9 @@ LEAST, MOST = 10, 60
 PAUSE_S = 10.0
 """What is said after a longer pause belongs to another passage."""
 
+LONGEST_S = 600.0
+"""From the start of a passage's first segment to that of its last."""
+
 SCALE = np.dtype("<f4")
 
 
@@ -28,6 +31,8 @@ class Line:
     end_s: float
     text: str
     language: str | None
+    said_s: float = 0.0
+    """Wall clock of its start."""
 
     def known(self, languages: Collection[str]) -> bool:
         """Whether it is in one of some languages, by their ISO 639-1 codes."""
@@ -41,6 +46,7 @@ class Passage:
     first_s: float
     last_s: float
     text: str
+    said_s: float = 0.0
 
 
 def cut(lines: Iterable[Line], languages: Collection[str], *, whole: bool = True) -> tuple[Passage, ...]:
@@ -50,8 +56,8 @@ def cut(lines: Iterable[Line], languages: Collection[str], *, whole: bool = True
         if not line.known(languages) or not line.text.strip():
             continue
         size = len(line.text.split())
-        full = words >= LEAST or words + size > MOST or (some and line.start_s - some[-1].end_s > PAUSE_S)
-        if some and full and line.start_s > some[-1].start_s:
+        full = words >= LEAST or words + size > MOST
+        if some and line.start_s > some[-1].start_s and (full or _far(line, some)):
             found.append(_made(some))
             some, words = [], 0
         some.append(line)
@@ -71,8 +77,13 @@ def said(lines: Iterable[Line], languages: Collection[str]) -> str:
     return " ".join(line.text.strip() for line in lines if line.known(languages) and line.text.strip())
 
 
+def _far(line: Line, some: Sequence[Line]) -> bool:
+    return line.start_s - some[-1].end_s > PAUSE_S or line.start_s - some[0].start_s > LONGEST_S
+
+
 def _made(some: Sequence[Line]) -> Passage:
-    return Passage(some[0].start_s, some[-1].start_s, " ".join(line.text.strip() for line in some))
+    text = " ".join(line.text.strip() for line in some)
+    return Passage(some[0].start_s, some[-1].start_s, text, some[0].said_s)
 
 
 def packed(vectors: NDArray[np.float32]) -> Iterator[bytes]:

@@ -1,7 +1,8 @@
 """The vectors of all passages in memory, so that every one of them is compared with what is looked for.
 
 They are read when they are first wanted, and what was made since with each search. What is gone from the database is
-found gone by who asks it, and leaves here within a minute. Where memory does not reach, the newest recordings are held.
+found gone by who asks it, and leaves here with the first search a minute later, or when nobody has searched for long.
+Where memory does not reach, the newest are held.
 """
 
 import threading
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, Select, func, select
 
 from earwitness.archive.database import Database
-from earwitness.archive.schema.heard import PassageRow, RecordingRow
-from earwitness.archive.search.passages import unpacked
+from earwitness.archive.schema.heard import PassageRow
+from earwitness.archive.search.passages import LONGEST_S, unpacked
 from earwitness.errors import Busy
 
 BLOCK = 1024
@@ -28,8 +29,8 @@ TOGETHER = 4096
 LOOK_S = 60.0
 """How often it is looked for what is gone."""
 
-BESIDE = 32
-"""Bytes of a passage beside its vector: its number, its recording's and its scale, and what names those."""
+BESIDE = 40
+"""Bytes of a passage beside its vector: its number, its recording's, its scale and its time, and what names those."""
 
 ROOM = 0.9
 """Share of the memory that is filled where not all passages fit."""
@@ -48,6 +49,7 @@ class _Held:
     scales: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     of: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     """Numbers of the recordings."""
+    said_s: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     numbers: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     last: int = 0
     """The highest id that was ever read."""
@@ -74,11 +76,18 @@ class Vectors:
                 self._held = None
 
     def best(
-        self, vector: NDArray[np.float32], least: float, among: Collection[str] | None, patience_s: float
+        self,
+        vector: NDArray[np.float32],
+        least: float,
+        patience_s: float,
+        *,
+        among: Collection[str] | None = None,
+        said: tuple[float, float] = (-np.inf, np.inf),
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Ids of the passages that are like a vector, the likest first, and how much, from `least` on.
 
-        Only those of some recordings `among` all, unless that is None. Raises Busy where they are still being read.
+        Only those of some recordings `among` all, and those that begin within a time, with `LONGEST_S` to spare.
+        Raises Busy where they are still being read.
         """
         held = self._current(patience_s)
         products = np.empty(len(held.ids), np.float32)
@@ -86,7 +95,7 @@ class Vectors:
             rows = products[n * BLOCK : (n + 1) * BLOCK]
             np.dot(block[: len(rows)].astype(np.float32), vector, out=rows)
         products *= held.scales
-        right = products >= least
+        right = (products >= least) & (held.said_s >= said[0] - LONGEST_S) & (held.said_s <= said[1])
         if among is not None:
             seen = np.zeros(len(held.numbers) + 1, bool)
             seen[[held.numbers[recording] for recording in among if recording in held.numbers]] = True
@@ -111,15 +120,14 @@ class Vectors:
             self._lock.release()
 
     def _read(self, connection: Connection) -> _Held:
-        """Everything, or the newest recordings where that is too much."""
+        """Everything, or the newest where that is too much."""
         self._looked_s = time.monotonic()
         mine = PassageRow.model == self._model
         row = PassageRow.__table__.c
-        asked = select(row.id, row.recording_id, row.vector).where(mine)
+        asked = select(row.id, row.recording_id, row.said_s, row.vector).where(mine)
         count = connection.execute(select(func.count()).where(mine)).scalar_one()
         if count > self.most:
-            asked = asked.join(RecordingRow, RecordingRow.id == PassageRow.recording_id)
-            asked = asked.order_by(RecordingRow.began_s.desc(), row.id).limit(int(ROOM * self.most))
+            asked = asked.order_by(row.said_s.desc()).limit(int(ROOM * self.most))
         last = connection.execute(select(func.max(row.id)).where(mine)).scalar() or 0
         return replace(self._more(connection, _Held(), asked), last=last)
 
@@ -127,7 +135,9 @@ class Vectors:
         """With what was made since, and without what is gone."""
         row = PassageRow.__table__.c
         mine = PassageRow.model == self._model
-        asked = select(row.id, row.recording_id, row.vector).where(mine, row.id > held.last).order_by(row.id)
+        asked = (
+            select(row.id, row.recording_id, row.said_s, row.vector).where(mine, row.id > held.last).order_by(row.id)
+        )
         held = self._more(connection, held, asked)
         if len(held.ids) > self.most:
             return self._read(connection)
@@ -142,16 +152,16 @@ class Vectors:
         left = replace(held, scales=np.where(np.isin(held.ids, there), held.scales, np.float32(0)))
         return self._read(connection) if np.mean(left.scales == 0) > DEAD else left
 
-    def _more(self, connection: Connection, held: _Held, asked: Select[int, str, bytes]) -> _Held:
+    def _more(self, connection: Connection, held: _Held, asked: Select[int, str, float, bytes]) -> _Held:
         """With all that is asked for."""
         with connection.execute(asked.execution_options(yield_per=TOGETHER)) as rows:
             for some in rows.partitions():
                 held = self._with(held, some)
         return held
 
-    def _with(self, held: _Held, some: Sequence[Row[int, str, bytes]]) -> _Held:
+    def _with(self, held: _Held, some: Sequence[Row[int, str, float, bytes]]) -> _Held:
         """With some more rows; those that are there are not moved."""
-        whole, scales = unpacked([row[2] for row in some], self._size)
+        whole, scales = unpacked([row[3] for row in some], self._size)
         blocks, at = list(held.blocks), len(held.ids)
         for first, last in _pieces(at, len(some)):
             if first % BLOCK == 0:
@@ -165,6 +175,7 @@ class Vectors:
             np.concatenate([held.ids, ids]),
             np.concatenate([held.scales, scales]),
             np.concatenate([held.of, of]),
+            np.concatenate([held.said_s, [row[2] for row in some]]),
             numbers,
             max(held.last, int(ids.max())),
         )

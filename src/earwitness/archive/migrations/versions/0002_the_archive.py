@@ -285,6 +285,7 @@ def upgrade() -> None:
         sa.Column("model", sa.String(length=100), nullable=False),
         sa.Column("first_s", sa.Double(), nullable=False),
         sa.Column("last_s", sa.Double(), nullable=False),
+        sa.Column("said_s", sa.Double(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("vector", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(

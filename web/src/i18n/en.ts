@@ -1,0 +1,65 @@
+// Every text of the page. Other languages have the type of this one, so none can lack a text or have one too many.
+import { plural } from "./plural"
+
+export const en = {
+  nav: {
+    home: "Home",
+    record: "Record",
+    files: "Files",
+    archive: "Archive",
+    speakers: "Speakers",
+    models: "Models",
+    system: "System",
+    settings: "Settings",
+    main: "Main navigation",
+    skip: "Skip to the content",
+  },
+  common: {
+    cancel: "Cancel",
+    close: "Close",
+    save: "Save",
+    remove: "Remove",
+    retry: "Try again",
+    copy: "Copy",
+    copied: "Copied",
+    more: "Show more",
+    loading: "Loading …",
+    search: "Search",
+    back: "Back",
+    yes: "Yes",
+    no: "No",
+    all: "All",
+    none: "None",
+    undo: "Undo",
+    redo: "Redo",
+    name: "Name",
+    unknown: "Unknown",
+    seconds: (n: number) => plural("en", n, { one: "# second", other: "# seconds" }),
+    recordings: (n: number) => plural("en", n, { one: "# recording", other: "# recordings" }),
+  },
+  link: {
+    connected: "Connected",
+    away: "The server does not answer. Trying again …",
+    stale: "Catching up …",
+  },
+  failure: {
+    title: "That did not work",
+    away: "The server does not answer. Is it running? Nothing you typed is lost.",
+    page: "There is no such page",
+    home: "To the beginning",
+  },
+  theme: { title: "Theme", system: "As the system", light: "Light", dark: "Dark", contrast: "High contrast" },
+  language: "Language",
+  palette: { title: "Commands", hint: "Where to, or what to do?", nothing: "Nothing is called that." },
+  login: {
+    title: "Log in",
+    name: "Name",
+    password: "Password",
+    go: "Log in",
+    wrong: "Name or password is wrong.",
+    logout: "Log out",
+    again: "Your login has ended. Log in again to go on; what you were doing is still here.",
+  },
+}
+
+export type Messages = typeof en
