@@ -71,6 +71,8 @@ bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/gate.py
 	$(BIN)/python benchmarks/tries.py
 	$(BIN)/python benchmarks/archive.py
+	$(BIN)/python benchmarks/api_latency.py
+	$(BIN)/python benchmarks/kills.py
 	$(BIN)/python benchmarks/meaning.py
 
 docs: $(VENV)/.check

@@ -55,6 +55,9 @@ from support.sockets import free_port
 
 RATE, PIECE_S, SESSION_S, LONGEST_S = 16_000, 0.1, 40.0, 4.0
 AGAIN_S, CALL_S, SETTLE_S, KEEP_S = 0.1, 20.0, 600.0, 20.0
+ANY = {"language_gate": "off"}
+"""A cut of some seconds may not be told from another language."""
+
 CORRECTED = 200
 """Segments that are corrected again and again."""
 
@@ -125,7 +128,7 @@ class Load:
                 time.sleep(AGAIN_S)
 
     def _posted(self, http: httpx.Client, content: bytes) -> httpx.Response:
-        return http.post("/api/jobs", files={"file": ("talk.wav", content)})
+        return http.post("/api/jobs", files={"file": ("talk.wav", content)}, data=ANY)
 
     def _uploaded(self, http: httpx.Client, content: bytes) -> httpx.Response:
         """By two pieces."""
@@ -138,7 +141,7 @@ class Load:
         for at, piece in ((0, content[:half]), (half, content[half:])):
             headers = tus | {"upload-offset": str(at), "content-type": "application/offset+octet-stream"}
             http.patch(begun.headers["location"], headers=headers, content=piece).raise_for_status()
-        return http.post("/api/jobs", json={"upload": begun.headers["location"].rpartition("/")[2]})
+        return http.post("/api/jobs", json=ANY | {"upload": begun.headers["location"].rpartition("/")[2]})
 
     # ── corrections ──
     def _correct(self) -> None:

@@ -221,6 +221,25 @@ def test_a_key_does_what_it_is_for_and_no_more(place: Place, sample: Path) -> No
         assert http.get("/api/speakers").status_code == 401
 
 
+def test_a_key_opens_every_door(rows: list[tuple[str, str]], place: Place) -> None:
+    """Whatever else a door says to nothing, or to what is not there."""
+    key = {"authorization": f"Bearer {place.admin_key}"}
+    with place.client(place.admin_key) as http:
+        for method, template in rows:
+            path = routes.filled(template, {"": "x_0"})
+            if method == "SOCKET":
+                status = 101
+                try:
+                    with connect(place.address.replace("http", "ws") + path, additional_headers=key):
+                        pass
+                except InvalidStatus as refused:
+                    status = refused.response.status_code
+                assert status not in {401, 403}, path
+            elif not opens(template) and template != "/api/logout":
+                with http.stream(method, path, headers=routes.TUS, json={} if method == "POST" else None) as found:
+                    assert found.status_code not in {401, 403}, f"{method} {path}"
+
+
 @pytest.mark.parametrize(
     "header", ["Authorization: Bearer", "Authorization: Token", "authorization: bearer", "X-API-Key:"]
 )

@@ -66,6 +66,18 @@ def test_what_happens_at_one_is_told_by_the_other(two: tuple[httpx.Client, httpx
         assert stream.next().data["about"]["jobs"] == [made["id"]]
 
 
+@pytest.mark.parametrize("two", [0], indirect=True)
+def test_thousands_come_at_once_and_both_list_them(two: tuple[httpx.Client, httpx.Client]) -> None:
+    urls = [f"https://93.184.215.14/{n}.wav" for n in range(10_001)]
+    assert two[0].post("/batch/process", json=MODEL | {"urls": urls}).status_code == 400
+    made = two[0].post("/batch/process", json=MODEL | {"urls": urls[:3000]})
+    assert made.status_code == 201
+    batch = made.json()["batch"]
+    assert two[1].get(f"/api/batches/{batch}").json()["states"] == {"waiting": 3000}
+    page = two[1].get("/api/jobs", params={"batch": batch, "limit": 200}).json()
+    assert (len(page["jobs"]), page["next"] is not None) == (200, True)
+
+
 def test_a_live_session_at_work_is_not_taken_up_by_the_other(
     kit: Kit, tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 
 from earwitness import batch
 from earwitness.archive.job import Job, Order
@@ -207,13 +208,17 @@ def test_a_server_that_ends_gives_back_what_it_was_at(
 def test_an_unexpected_error_fails_the_job_and_not_the_worker(
     own: Settings, doubles: Hearer, archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    ids = list[dict[str, object]]()
+
     def broken(*_: object, **__: object) -> None:
+        ids.append(structlog.contextvars.get_contextvars())
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch, working(own, doubles, archive):
         patch.setattr(batch, "run", broken)
         found = ended(archive, add(archive, talk(1)))
         assert (found.state, found.code) == ("failed", "engine_failed")
+        assert ids == [{"job": found.id}], "what is logged meanwhile bears it"
         patch.undo()
         assert ended(archive, add(archive, talk(1))).state == "done"
 

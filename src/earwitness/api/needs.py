@@ -129,7 +129,13 @@ admin
 """
 """Method and template of each route, below what it needs."""
 
-SEARCHES = ("GET /api/transcripts", "GET /api/transcripts/export")
+SEARCHES = (
+    "GET /api/transcripts",
+    "GET /api/transcripts/export",
+    "GET /api/analytics/talk-time",
+    "GET /api/analytics/activity",
+    "GET /api/analytics/top-terms",
+)
 """Routes that count as searches."""
 
 TRANSCRIBING = ("POST /api/recordings/{ident}/transcribe",)

@@ -214,6 +214,7 @@ def recording(request: Request, ident: Ident) -> WholeRecordingCard:
 def describe(request: Request, ident: Ident, told: RecordingForm) -> WholeRecordingCard:
     """Change the title, keep it for good or no longer, say who its speakers are."""
     who = {label: _who(form) for label, form in (told.speakers or {}).items()}
+    _archive(request).recordings.one(ident, viewer(request))  # the answer shows it
     _archive(request).editing.describe(ident, viewer(request), title=told.title, kept=told.kept, speakers=who)
     return _whole(request, ident)
 

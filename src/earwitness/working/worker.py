@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from earwitness import addresses, batch
+from earwitness import addresses, batch, telemetry
 from earwitness.archive import recordings
 from earwitness.archive.job import TAIL, Job
 from earwitness.archive.leases import Leases, Step
@@ -140,7 +140,8 @@ class Worker:
             except EarwitnessError as error:
                 self._log("queue out of reach", code=error.code, why=error.message)
             if found is not None:
-                self._one(found, leases)
+                with telemetry.named(job=found.id):
+                    self._one(found, leases)
                 continue
             with self._changed:
                 if self._news == news and not self._ending:
