@@ -100,6 +100,21 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
     class Sockets(WebSocketsSansIOProtocol):
+        heard_at = 0.0
+
+        @override
+        def data_received(self, data: bytes) -> None:
+            self.heard_at = self.loop.time()
+            super().data_received(data)
+
+        @override
+        def keepalive_timeout(self) -> None:
+            if not self.read_paused and self.loop.time() - self.heard_at >= HEARTBEAT_S:
+                super().keepalive_timeout()
+                return
+            # its answer lies behind sound that it is made to wait with
+            self.pong_timer = self.loop.call_later(HEARTBEAT_S, self.keepalive_timeout)
+
         @override
         async def send(self, message: "ASGISendEvent") -> None:
             await super().send(message)
