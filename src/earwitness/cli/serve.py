@@ -20,6 +20,9 @@ LARGEST_MESSAGE = 16 * 2**20
 HEARTBEAT_S = 20.0
 """How often a socket's client is asked whether it is there, and how long its answer is waited for."""
 
+WAITING = 2048
+"""Connections that may wait to be taken up."""
+
 UNREAD_MS = 60_000
 """How long a peer may take nothing of what is sent to it before the system ends the connection."""
 
@@ -57,7 +60,7 @@ def check(settings: "Settings") -> None:
 
 
 def listen(settings: "Settings") -> "socket.socket":
-    """A bound socket. Raises BadInput where the address is taken or not ours."""
+    """A socket that listens. Raises BadInput where the address is taken or not ours."""
     return bound(settings.host, settings.port, "--port")
 
 
@@ -76,6 +79,7 @@ def bound(host: str, port: int, told_by: str) -> "socket.socket":
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
     try:
         listener.bind((host, port))
+        listener.listen(WAITING)  # whoever comes while we start waits, and is not refused
     except OSError as error:
         listener.close()
         raise BadInput(
@@ -109,6 +113,21 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
     from earwitness.api.proxies import Peers
 
     class Sockets(WebSocketsSansIOProtocol):
+        heard_at = 0.0
+
+        @override
+        def data_received(self, data: bytes) -> None:
+            self.heard_at = self.loop.time()
+            super().data_received(data)
+
+        @override
+        def keepalive_timeout(self) -> None:
+            if not self.read_paused and self.loop.time() - self.heard_at >= HEARTBEAT_S:
+                super().keepalive_timeout()
+                return
+            # its answer lies behind sound that it is made to wait with
+            self.pong_timer = self.loop.call_later(HEARTBEAT_S, self.keepalive_timeout)
+
         @override
         async def send(self, message: "ASGISendEvent") -> None:
             await super().send(message)

@@ -1,5 +1,6 @@
 """Clients that are silent or dead, and clocks that jump: of the server's machine, and in what a client sends."""
 
+import asyncio
 import base64
 import json
 import os
@@ -16,6 +17,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from earwitness import batch
+from earwitness.api.live.hosted import Hosted
+from earwitness.api.live.line import Line
 from earwitness.audio import decode
 from earwitness.cli import serve
 from earwitness.kit import Kit
@@ -105,6 +108,22 @@ def test_a_client_that_answers_no_ping_is_let_go(kit: Kit, tmp_path: Path, monke
         other.until("pong")
         ended(other)
         nothing_left(address)
+
+
+def test_a_client_that_is_made_to_wait_is_not_taken_for_dead(
+    kit: Kit, tmp_path: Path, talk: Samples, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear = Hosted.hear
+
+    async def slowly(self: Hosted, line: Line, samples: Samples) -> None:
+        await asyncio.sleep(2.0)  # meanwhile nothing is read, and no answer to a ping seen
+        await hear(self, line, samples)
+
+    monkeypatch.setattr(serve, "HEARTBEAT_S", 0.5)
+    monkeypatch.setattr(Hosted, "hear", slowly)
+    with serving(kit, tmp_path) as address, joined(address) as client:
+        client.sound(talk, 48_000)
+        assert ended(client) == said
 
 
 # ── clocks that jump ──

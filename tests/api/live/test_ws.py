@@ -90,6 +90,26 @@ def test_a_client_that_is_cut_off_goes_on_and_misses_nothing(
     assert rounded(first.finals + second.finals) == rounded(expected)
 
 
+def test_a_session_goes_on_as_it_was_begun_though_its_sound_may_come_otherwise(server: str, talk: Samples) -> None:
+    with joined(server, endpoint=0.4, watch=["hear me"]) as first:
+        session = first.until("welcome")["session"]
+        first.sound(talk[: 16_000 * 2])
+        first.until("ack")
+    with joined(server, session=session, endpoint=2.0, language="en") as other:
+        told = other.next()
+        assert (told["code"], told["type"]) == ("bad_input", "failed")
+        assert "endpoint, language" in told["message"]
+    chunk = f"{server}/api/process-chunk?session={session}"
+    refused = httpx.post(f"{chunk}&endpoint=2")
+    assert refused.status_code == 400
+    assert "endpoint" in refused.json()["error"]
+    with joined(server, session=session, endpoint=0.4, watch=["hear me"], encoding="s16le", rate=8_000) as again:
+        again.until("welcome")
+        again.say(type="end")
+        again.until("ended")
+    assert httpx.post(f"{chunk}&endpoint=0.4").json()["over"]
+
+
 def test_sound_that_is_sent_twice_is_heard_once(
     server: str, talk: Samples, expected: list[tuple[str, float, float]]
 ) -> None:

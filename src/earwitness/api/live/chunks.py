@@ -19,7 +19,7 @@ from earwitness.api.live.journals import Told
 from earwitness.api.live.line import Line
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.live.storeroom import owner_of
-from earwitness.api.live.ws import Hello, known, parsed, recipe_of
+from earwitness.api.live.ws import Hello, known, parsed, recipe_of, stays
 from earwitness.api.schemas import PlainError
 from earwitness.api.wishes import Form
 from earwitness.audio import timebase
@@ -78,7 +78,9 @@ async def process_chunk(request: Request) -> ChunkAnswer:
     step, hello = wishes(request.query_params)
     data = await _body(request)
     async with AsyncExitStack() as held:
-        line = await _line(held, house.of(request).sessions, hello, owner_of(request))
+        home = house.of(request)
+        await asyncio.to_thread(stays, home.settings.sessions, hello)
+        line = await _line(held, home.sessions, hello, owner_of(request))
         if isinstance(line, Told):
             events = [e async for e in line.events(hello.after)]
             return _answer(line.id, timebase.seconds(0), events, hello.after, over=True)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -20,13 +21,14 @@ from earwitness.api.errors import sentence
 from earwitness.api.house import House
 from earwitness.api.live.conversation import SLOWEST_S, attended, first_of, reason, received
 from earwitness.api.live.hearing import Taking, taking, wire
-from earwitness.api.live.journals import STORED, Told
+from earwitness.api.live.journals import IDENT, STORED, Told
 from earwitness.api.live.line import Line
+from earwitness.api.live.owners import checked
 from earwitness.api.live.storeroom import owner_of
 from earwitness.api.viewing import viewer
 from earwitness.audio import timebase
 from earwitness.errors import BadInput, Busy, Cancelled, EarwitnessError
-from earwitness.live import told
+from earwitness.live import journal, told
 from earwitness.stages.guard import Guarding
 from earwitness.stages.recipe import Captioning, Diarizing, Recipe, language_code
 from earwitness.types import Ask, Json
@@ -40,6 +42,9 @@ HELLO_S = 20.0
 """How long a client may take to say hello."""
 
 LONGEST_ID = 200
+ITS_OWN = frozenset(("type", "session", "after", "position", "encoding", "rate", "channels", "channel"))
+"""What in a hello is of the connection, and not of the session."""
+
 
 CLOSING = {"busy": 1013, "bad_input": 1008, "not_found": 1008, "cancelled": 1001}
 """Why a socket is closed, by the error's code; 1011 for all others."""
@@ -138,6 +143,20 @@ def known(line: Line, hello: Hello) -> int:
     return skip
 
 
+def stays(folder: Path, hello: Hello) -> None:
+    """Raise BadInput where a session is to go on otherwise than it was begun. Reads its journal in that folder."""
+    if hello.session is None or not IDENT.fullmatch(hello.session) or not journal.there(folder / hello.session):
+        return
+    about = checked(journal.about(folder / hello.session))
+    begun = parsed({k: v for k, v in about.items() if k != STORED})
+    if names := sorted(n for n in hello.model_fields_set - ITS_OWN if getattr(hello, n) != getattr(begun, n)):
+        raise BadInput(
+            f"a session goes on as it was begun, and {', '.join(names)} would be another",
+            remedy="Leave that out, or begin a new session.",
+            param=names[0],
+        )
+
+
 @router.websocket("/ws")
 async def ws(socket: WebSocket) -> None:
     """One connection."""
@@ -185,6 +204,7 @@ class _Door:
         if not isinstance(given, dict):
             raise BadInput("the first message is a hello in JSON", remedy='Send {"type": "hello"} before any sound.')
         hello = parsed(given)
+        await asyncio.to_thread(stays, self._home.settings.sessions, hello)
         async with self._line(hello, given) as line:
             if isinstance(line, Told):
                 await self._welcome(line.id, hello, None)
