@@ -51,7 +51,7 @@ class PeaksTable(BaseModel):
     peaks: list[int]
 
 
-class HitCard(BaseModel):
+class OccurrenceCard(BaseModel):
     """A segment in which something was said."""
 
     id: int
@@ -61,10 +61,10 @@ class HitCard(BaseModel):
     text: str
 
 
-class HitCards(BaseModel):
+class OccurrenceCards(BaseModel):
     """Segments in the order of time; `more` where there are others."""
 
-    segments: list[HitCard]
+    segments: list[OccurrenceCard]
     more: bool
 
 
@@ -123,11 +123,13 @@ def find(
     text: Annotated[str, Query(min_length=1, max_length=300)],
     case: Annotated[bool, Query(description="Capital letters are told from small ones.")] = False,
     limit: Annotated[int, Query(ge=1, le=MOST_FOUND)] = MOST_FOUND,
-) -> HitCards:
+) -> OccurrenceCards:
     """Letter by letter, unlike the search over all that was said."""
     found = house.of(request).archive.overview.find(ident, text, viewer(request), case=case, most=limit + 1)
-    cards = [HitCard(**{name: getattr(one, name) for name in HitCard.model_fields}) for one in found[:limit]]
-    return HitCards(segments=cards, more=len(found) > limit)
+    cards = [
+        OccurrenceCard(**{name: getattr(one, name) for name in OccurrenceCard.model_fields}) for one in found[:limit]
+    ]
+    return OccurrenceCards(segments=cards, more=len(found) > limit)
 
 
 @router.post("/api/recordings/{ident}/speakers", summary="Two speakers are one")
@@ -153,7 +155,7 @@ async def remember(request: Request, ident: Ident, label: Label, told: Rememberi
 
 def _remembered(home: house.House, who: Viewer, ident: str, label: str, told: Remembering) -> PersonCard:
     archive = home.archive
-    archive.recordings.files(ident, who, "edit")
+    archive.recordings.one(ident, who, "edit")
     lies = archive.overview.outline(ident, who)
     spans = [(a, b) for a, b, s in zip(lies.start_s, lies.end_s, lies.speakers, strict=True) if s == label]
     if not spans:

@@ -624,6 +624,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/recordings/{ident}/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Segments that hold a text
+         * @description Letter by letter, unlike the search over all that was said.
+         */
+        get: operations["find_api_recordings__ident__find_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/outline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where the segments of a recording lie
+         * @description All of them at once, without what was said.
+         */
+        get: operations["outline_api_recordings__ident__outline_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/peaks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How loud a recording is
+         * @description For a waveform. Of sound that is heard for the first time, as far as it is; ask again while it is not `whole`.
+         */
+        get: operations["peaks_api_recordings__ident__peaks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/recordings/{ident}/segments": {
         parameters: {
             query?: never;
@@ -644,7 +704,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/segments/{number}": {
+    "/api/recordings/{ident}/speakers": {
         parameters: {
             query?: never;
             header?: never;
@@ -652,6 +712,50 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
+        put?: never;
+        /**
+         * Two speakers are one
+         * @description All that one said goes to the other, or some of it. Given back with these ids it is undone.
+         */
+        post: operations["reassign_api_recordings__ident__speakers_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/speakers/{label}/person": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Learn the voice of a speaker
+         * @description A person is made of what is kept of a speaker's sound, or gets another voice; and the speaker is this person.
+         */
+        post: operations["remember_api_recordings__ident__speakers__label__person_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/segments/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One segment
+         * @description A segment as it is now.
+         */
+        get: operations["segment_api_segments__number__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2125,6 +2229,48 @@ export interface components {
             message: string;
         };
         /**
+         * OccurrenceCard
+         * @description A segment in which something was said.
+         */
+        OccurrenceCard: {
+            /** Id */
+            id: number;
+            /** Revision */
+            revision: number;
+            /** Speaker */
+            speaker: string | null;
+            /** Start S */
+            start_s: number;
+            /** Text */
+            text: string;
+        };
+        /**
+         * OccurrenceCards
+         * @description Segments in the order of time; `more` where there are others.
+         */
+        OccurrenceCards: {
+            /** More */
+            more: boolean;
+            /** Segments */
+            segments: components["schemas"]["OccurrenceCard"][];
+        };
+        /**
+         * OutlineTable
+         * @description All segments in the order of time, a column each; `speaker` holds labels, or null for nobody.
+         */
+        OutlineTable: {
+            /** Characters */
+            characters: number[];
+            /** End S */
+            end_s: number[];
+            /** Id */
+            id: number[];
+            /** Speaker */
+            speaker: (string | null)[];
+            /** Start S */
+            start_s: number[];
+        };
+        /**
          * PastCard
          * @description What a segment was before a change: `text` and `speaker` where they changed.
          */
@@ -2149,6 +2295,18 @@ export interface components {
         PastCards: {
             /** History */
             history: components["schemas"]["PastCard"][];
+        };
+        /**
+         * PeaksTable
+         * @description The loudest sample of each stretch, from 0 to 127, `per_s` stretches a second; `whole` once all is heard.
+         */
+        PeaksTable: {
+            /** Peaks */
+            peaks: number[];
+            /** Per S */
+            per_s: number;
+            /** Whole */
+            whole: boolean;
         };
         /**
          * PersonCard
@@ -2358,6 +2516,32 @@ export interface components {
             throttled?: boolean | null;
         };
         /**
+         * Reassigned
+         * @description Ids of the segments that changed.
+         */
+        Reassigned: {
+            /** Segments */
+            segments: number[];
+        };
+        /**
+         * Reassigning
+         * @description What `speaker` said was said by `into`; of some segments, where they are given.
+         */
+        Reassigning: {
+            /**
+             * Into
+             * @example S1
+             */
+            into: string;
+            /** Segments */
+            segments?: number[] | null;
+            /**
+             * Speaker
+             * @example S2
+             */
+            speaker: string;
+        };
+        /**
          * RecordingCard
          * @description A recording. `began_s`, `made_s` and `changed_s` are seconds of the Unix clock.
          */
@@ -2410,6 +2594,22 @@ export interface components {
             } | null;
             /** Title */
             title?: string | null;
+        };
+        /**
+         * Remembering
+         * @description A new person of that name, or one who is known and gets another voice.
+         */
+        Remembering: {
+            /**
+             * Another
+             * @description This is another person of a name that is known.
+             * @default false
+             */
+            another: boolean;
+            /** Name */
+            name?: string | null;
+            /** Person */
+            person?: string | null;
         };
         /**
          * Removed
@@ -2856,7 +3056,7 @@ export interface components {
         };
         /**
          * WholeRecordingCard
-         * @description A recording with its speakers, and its files for who may listen.
+         * @description A recording with its speakers, its files for who may listen, and whether the caller may change it.
          */
         WholeRecordingCard: {
             /** Began S */
@@ -2865,6 +3065,8 @@ export interface components {
             changed_s: number;
             /** Duration S */
             duration_s: number;
+            /** Editable */
+            editable: boolean;
             /** Files */
             files: components["schemas"]["FileCard"][];
             /** Id */
@@ -2966,8 +3168,12 @@ export type NewPassword = components['schemas']['NewPassword'];
 export type NewUser = components['schemas']['NewUser'];
 export type Note = components['schemas']['Note'];
 export type NoticeOf = components['schemas']['NoticeOf'];
+export type OccurrenceCard = components['schemas']['OccurrenceCard'];
+export type OccurrenceCards = components['schemas']['OccurrenceCards'];
+export type OutlineTable = components['schemas']['OutlineTable'];
 export type PastCard = components['schemas']['PastCard'];
 export type PastCards = components['schemas']['PastCards'];
+export type PeaksTable = components['schemas']['PeaksTable'];
 export type PersonCard = components['schemas']['PersonCard'];
 export type PersonCards = components['schemas']['PersonCards'];
 export type PlainError = components['schemas']['PlainError'];
@@ -2980,9 +3186,12 @@ export type PollTurn = components['schemas']['PollTurn'];
 export type PollVoter = components['schemas']['PollVoter'];
 export type Power = components['schemas']['Power'];
 export type Readings = components['schemas']['Readings'];
+export type Reassigned = components['schemas']['Reassigned'];
+export type Reassigning = components['schemas']['Reassigning'];
 export type RecordingCard = components['schemas']['RecordingCard'];
 export type RecordingCards = components['schemas']['RecordingCards'];
 export type RecordingForm = components['schemas']['RecordingForm'];
+export type Remembering = components['schemas']['Remembering'];
 export type Removed = components['schemas']['Removed'];
 export type Renaming = components['schemas']['Renaming'];
 export type Secret = components['schemas']['Secret'];
@@ -4209,12 +4418,85 @@ export interface operations {
             };
         };
     };
+    find_api_recordings__ident__find_get: {
+        parameters: {
+            query: {
+                /** @description Capital letters are told from small ones. */
+                case?: boolean;
+                limit?: number;
+                text: string;
+            };
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OccurrenceCards"];
+                };
+            };
+        };
+    };
+    outline_api_recordings__ident__outline_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutlineTable"];
+                };
+            };
+        };
+    };
+    peaks_api_recordings__ident__peaks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeaksTable"];
+                };
+            };
+        };
+    };
     segments_api_recordings__ident__segments_get: {
         parameters: {
             query?: {
                 /** @description `next` of the page before. */
                 at?: string | null;
                 limit?: number;
+                /** @description Ids: of these those there are. */
+                only?: number[] | null;
             };
             header?: never;
             path: {
@@ -4231,6 +4513,81 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SegmentCards"];
+                };
+            };
+        };
+    };
+    reassign_api_recordings__ident__speakers_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reassigning"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reassigned"];
+                };
+            };
+        };
+    };
+    remember_api_recordings__ident__speakers__label__person_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+                label: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Remembering"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonCard"];
+                };
+            };
+        };
+    };
+    segment_api_segments__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentCard"];
                 };
             };
         };

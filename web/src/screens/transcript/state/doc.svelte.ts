@@ -1,0 +1,193 @@
+// A recording that is being looked at: where all its segments lie, and those that were fetched so far, as they are now.
+import { SvelteMap } from "svelte/reactivity"
+
+import { api, data, Failure } from "../../../api/client"
+import { events, type Happened } from "../../../api/events.svelte"
+import type { SegmentCard, WholeRecordingCard } from "../../../api/schema"
+import { NONE, reassigned, talk, withoutRow, withSegment, type Rows } from "../logic/rows"
+
+const PAGE = 100
+/** Segments before and after those that are seen, which are fetched too. */
+const AROUND = 30
+const CALM_MS = 120
+/** When so many have changed at once, all is asked for anew. */
+const MANY = 25
+
+export class Doc {
+  card = $state.raw<WholeRecordingCard | null>(null)
+  rows = $state.raw<Rows>(NONE)
+  failure = $state.raw<Failure | null>(null)
+  /** The recording was taken away. */
+  gone = $state(false)
+  /** The outline is there. */
+  ready = $state(false)
+  readonly segments = new SvelteMap<number, SegmentCard>()
+  readonly index = $derived(new Map(this.rows.id.map((id, i) => [id, i])))
+  /** Seconds that each speaker talks. */
+  readonly talk = $derived(talk(this.rows))
+  /** Speakers who say something, in their order, and the number by which each is shown. */
+  readonly speakers = $derived((this.card?.speakers ?? []).map((s, nth) => ({ ...s, nth, talk_s: this.talk.get(s.id) ?? 0 })).filter((s) => this.talk.has(s.id)))
+  /** A segment came from the server that was there before. */
+  onnew: (segment: SegmentCard) => void = () => {}
+  private asked = new Set<number>()
+  private stale = new Set<number>()
+  private seen: [number, number] = [0, 0]
+  private changed = new Set<number>()
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private turn = 0
+
+  constructor(readonly id: string) {
+    if (id) void this.reload()
+  }
+
+  /** Hear of changes for as long as the component is there. Call it while that is made. */
+  listen(): void {
+    $effect(() => {
+      const leave = [
+        events.on("segments", (told) => told.recording === this.id && this.happened(told)),
+        events.on("recordings", (told) => told.recording === this.id && this.told(told)),
+        events.on("people", () => void this.describe().catch(() => {})),
+        events.on("resync", () => void this.reload()),
+      ]
+      return () => {
+        clearTimeout(this.timer)
+        for (const go of leave) go()
+      }
+    })
+    $effect(() => {
+      if (events.link === "connected" && this.failure) void this.reload()
+    })
+  }
+
+  /** The name by which a speaker is shown. */
+  name(label: string | null, unnamed: (n: string) => string): string {
+    if (label === null) return ""
+    return this.card?.speakers.find((s) => s.id === label)?.name || unnamed(label.replace(/^S/, ""))
+  }
+
+  /** The number by which a speaker is shown. */
+  nth(label: string | null): number {
+    return Math.max(0, this.card?.speakers.findIndex((s) => s.id === label) ?? 0)
+  }
+
+  async describe(): Promise<void> {
+    try {
+      this.card = await data(api.GET("/api/recordings/{ident}", { params: { path: { ident: this.id } } }))
+    } catch (error) {
+      if (error instanceof Failure && error.status === 404) this.gone = this.card !== null
+      throw error
+    }
+  }
+
+  /** Ask for everything anew; what is shown stays until then. */
+  async reload(): Promise<void> {
+    const mine = ++this.turn
+    try {
+      const [, rows] = await Promise.all([this.describe(), data(api.GET("/api/recordings/{ident}/outline", { params: { path: { ident: this.id } } }))])
+      if (mine !== this.turn) return
+      this.rows = rows
+      this.failure = null
+      this.ready = true
+      this.asked.clear()
+      this.stale = new Set(this.segments.keys())
+      for (const id of this.segments.keys()) if (!this.index.has(id)) this.segments.delete(id)
+      this.need(...this.seen)
+    } catch (error) {
+      if (mine === this.turn) this.failure = error instanceof Failure ? error : new Failure(String(error), "", 0)
+    }
+  }
+
+  /** See that these rows are there, and some around them. */
+  need(first: number, last: number): void {
+    this.seen = [first, last]
+    const { id } = this.rows
+    const missing = (i: number): boolean => !this.asked.has(id[i] ?? 0) && (!this.segments.has(id[i] ?? 0) || this.stale.has(id[i] ?? 0))
+    const end = Math.min(id.length - 1, last + AROUND)
+    for (let i = Math.max(0, first - AROUND); i <= end; i++) {
+      if (!missing(i)) continue
+      let to = i
+      while (to < end && to - i < PAGE - 1 && missing(to + 1)) to++
+      void this.fetch(i, to)
+      i = to
+    }
+  }
+
+  private async fetch(first: number, last: number): Promise<void> {
+    const ids = this.rows.id.slice(first, last + 1)
+    for (const id of ids) this.asked.add(id)
+    const at = first ? `${this.rows.start_s[first - 1]}:${this.rows.id[first - 1]}` : undefined
+    try {
+      const query = { limit: ids.length, ...(at === undefined ? {} : { at }) }
+      const page = await data(api.GET("/api/recordings/{ident}/segments", { params: { path: { ident: this.id }, query } }))
+      for (const segment of page.segments) this.put(segment)
+    } catch (error) {
+      this.failure = error instanceof Failure ? error : new Failure(String(error), "", 0)
+    }
+    for (const id of ids) this.asked.delete(id)
+  }
+
+  /** A segment as the server has it now. An older revision than the one that is there changes nothing. */
+  put(segment: SegmentCard): void {
+    const there = this.segments.get(segment.id)
+    this.stale.delete(segment.id)
+    if (there && there.revision > segment.revision) return
+    if (there?.revision === segment.revision && there.text === segment.text) return
+    this.segments.set(segment.id, segment)
+    this.rows = withSegment(this.rows, segment, this.index.get(segment.id))
+    if (there) this.onnew(segment)
+  }
+
+  drop(id: number): void {
+    const index = this.index.get(id)
+    if (index !== undefined) this.rows = withoutRow(this.rows, index)
+    this.segments.delete(id)
+    this.changed.delete(id)
+  }
+
+  /** Some segments have another speaker; their revisions are asked for again. */
+  gave(ids: readonly number[], speaker: string): void {
+    const all = new Set(ids)
+    this.rows = reassigned(this.rows, all, speaker)
+    for (const id of ids) {
+      const there = this.segments.get(id)
+      if (!there) continue
+      this.segments.set(id, { ...there, speaker })
+      this.stale.add(id)
+    }
+    this.need(...this.seen)
+    void this.describe().catch(() => {})
+  }
+
+  /** A segment as it is on the server, which may have changed meanwhile. */
+  async fresh(id: number): Promise<SegmentCard> {
+    const segment = await data(api.GET("/api/segments/{number}", { params: { path: { number: id } } }))
+    this.put(segment)
+    return segment
+  }
+
+  private told({ kind, about }: Happened): void {
+    if (kind === "removed") this.gone = true
+    else if (kind === "again" || (kind === "changed" && Array.isArray(about.what) && about.what.includes("speakers"))) void this.reload()
+    else void this.describe().catch(() => {})
+  }
+
+  private happened({ kind, about }: Happened): void {
+    const id = Number(about.id)
+    if (kind === "removed") return this.drop(id)
+    if (kind === "changed" && !this.index.has(id) && !this.changed.has(id)) return // it is gone already
+    if ((this.segments.get(id)?.revision ?? -1) >= Number(about.revision ?? 0)) return
+    this.changed.add(id)
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => void this.catchUp(), CALM_MS)
+  }
+
+  private async catchUp(): Promise<void> {
+    const ids = [...this.changed]
+    this.changed.clear()
+    if (ids.length > MANY) return this.reload()
+    if (!ids.length) return
+    const query = { only: ids, limit: ids.length }
+    const page = await data(api.GET("/api/recordings/{ident}/segments", { params: { path: { ident: this.id }, query } })).catch(() => null)
+    for (const segment of page?.segments ?? []) this.put(segment)
+  }
+}
