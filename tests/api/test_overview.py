@@ -74,6 +74,9 @@ def test_the_outline_names_segments_that_are_there(place: Place, ident: str) -> 
     last = f"{table['start_s'][0]!r}:{table['id'][0]}"
     page = place.http.get(f"{URL}/{ident}/segments", params={"at": last}).json()
     assert [s["id"] for s in page["segments"]] == table["id"][1:]
+    some = place.http.get(f"{URL}/{ident}/segments", params={"only": [table["id"][1], 999_999]}).json()
+    assert [s["id"] for s in some["segments"]] == table["id"][1:]
+    assert place.http.get(f"{URL}/{ident}/segments", params={"only": "x"}).status_code == 400
 
 
 def test_peaks_come_with_the_sound(place: Place, ident: str) -> None:

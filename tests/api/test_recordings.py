@@ -68,6 +68,7 @@ def test_recordings_are_listed_and_given_out(http: httpx.Client, archive: Archiv
     card = http.get(f"{URL}/{ident}").json()
     assert (card["title"], card["state"], card["duration_s"], card["files"]) == ("Talk", "whole", 7.0, [])
     assert [s["id"] for s in card["speakers"]] == ["S1", "S2"]
+    assert card["editable"]
     assert "session" not in card, "whoever knows that of a live session may go on with it"
     assert http.delete(f"{URL}/{other}").json() == {"id": other}
     assert http.get(f"{URL}/{other}").status_code == 404

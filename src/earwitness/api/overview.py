@@ -44,7 +44,7 @@ class PeaksTable(BaseModel):
     peaks: list[int]
 
 
-class HitCard(BaseModel):
+class OccurrenceCard(BaseModel):
     """A segment in which something was said."""
 
     id: int
@@ -54,10 +54,10 @@ class HitCard(BaseModel):
     text: str
 
 
-class HitCards(BaseModel):
+class OccurrenceCards(BaseModel):
     """Segments in the order of time; `more` where there are others."""
 
-    segments: list[HitCard]
+    segments: list[OccurrenceCard]
     more: bool
 
 
@@ -106,11 +106,13 @@ def find(
     text: Annotated[str, Query(min_length=1, max_length=300)],
     case: Annotated[bool, Query(description="Capital letters are told from small ones.")] = False,
     limit: Annotated[int, Query(ge=1, le=MOST_FOUND)] = MOST_FOUND,
-) -> HitCards:
+) -> OccurrenceCards:
     """Letter by letter, unlike the search over all that was said."""
     found = house.of(request).archive.overview.find(ident, text, viewer(request), case=case, most=limit + 1)
-    cards = [HitCard(**{name: getattr(one, name) for name in HitCard.model_fields}) for one in found[:limit]]
-    return HitCards(segments=cards, more=len(found) > limit)
+    cards = [
+        OccurrenceCard(**{name: getattr(one, name) for name in OccurrenceCard.model_fields}) for one in found[:limit]
+    ]
+    return OccurrenceCards(segments=cards, more=len(found) > limit)
 
 
 @router.post("/api/recordings/{ident}/speakers", summary="Two speakers are one")

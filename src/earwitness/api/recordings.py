@@ -19,7 +19,7 @@ from earwitness.archive.editing import MOST, NOBODY, Past, Said, Who
 from earwitness.archive.recordings import MOST as MOST_RECORDINGS
 from earwitness.archive.recordings import Recording, Wanted
 from earwitness.archive.whole import Archive
-from earwitness.errors import BadInput, NotFound
+from earwitness.errors import BadInput
 from earwitness.types import Speaker
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -28,6 +28,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 CHANGING = ERRORS | {409: {"model": PlainError, "description": "Somebody else changed it meanwhile"}}
 
 Ident = Annotated[str, Path(max_length=40, examples=["r_0123456789abcdef"])]
+Serial = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Moment = Annotated[float | None, Query(ge=-1e11, le=1e11, description="Seconds of the Unix clock.")]
 Revision = Annotated[int, Field(ge=0, le=2**31 - 1, description="The revision that was seen.")]
@@ -86,9 +87,10 @@ class FileCard(BaseModel):
 
 
 class WholeRecordingCard(RecordingCard):
-    """A recording, and its files for who may listen."""
+    """A recording, its files for who may listen, and whether the caller may change it."""
 
     files: list[FileCard]
+    editable: bool
 
 
 class WordCard(BaseModel):
@@ -249,9 +251,10 @@ def segments(
     ident: Ident,
     at: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = 200,
+    only: Annotated[list[Serial] | None, Query(max_length=MOST, description="Ids: of these those there are.")] = None,
 ) -> SegmentCards:
     """Segments in the order of time."""
-    found = _archive(request).editing.page(ident, viewer(request), _place(at), limit)
+    found = _archive(request).editing.page(ident, viewer(request), _place(at), limit, only)
     last = found[-1] if len(found) == limit else None
     after = None if last is None else f"{last.segment.start_s!r}:{last.id}"
     return SegmentCards(segments=[_said(s) for s in found], next=after)
@@ -309,13 +312,11 @@ def _card(found: Recording, speakers: Sequence[Speaker]) -> RecordingCard:
 def _whole(request: Request, ident: str) -> WholeRecordingCard:
     archive, who = _archive(request), viewer(request)
     found = archive.recordings.one(ident, who)
-    try:
-        files = archive.recordings.files(ident, who)
-    except NotFound:
-        files = ()
+    files = archive.recordings.files(ident, who) if archive.recordings.may(ident, who, "listen") else ()
     return WholeRecordingCard(
         **_card(found, archive.recordings.speakers(ident, who)).model_dump(),
         files=[FileCard(kind=f.kind, start_s=f.start_s, end_s=f.end_s, size=f.size) for f in files],
+        editable=archive.recordings.may(ident, who, "edit"),
     )
 
 

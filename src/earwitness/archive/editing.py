@@ -79,13 +79,23 @@ class Editing:
 
     # ── reading ──
     def page(
-        self, recording: str, viewer: Viewer = HOUSE, after: tuple[float, int] | None = None, most: int = 200
+        self,
+        recording: str,
+        viewer: Viewer = HOUSE,
+        after: tuple[float, int] | None = None,
+        most: int = 200,
+        only: Collection[int] | None = None,
     ) -> tuple[Said, ...]:
-        """Segments of a recording in the order of time, from behind a start and an id. Raises NotFound."""
+        """Segments of a recording in the order of time, from behind a start and an id. Raises NotFound.
+
+        `only` are ids: of these those that are there.
+        """
         row = SegmentRow
         asked = select(row.__table__).where(row.recording_id == recording)
         if after is not None:
             asked = asked.where(or_(row.start_s > after[0], (row.start_s == after[0]) & (row.id > after[1])))
+        if only is not None:
+            asked = asked.where(row.id.in_(only))
         asked = asked.order_by(row.start_s, row.id).limit(max(1, min(most, MOST)))
         with self._database.reading() as connection:
             seen(connection, recording, viewer)

@@ -116,10 +116,18 @@ class Recordings:
         self._writer.write(lambda c: put(c, ident, transcript, rows, viewer.owner, row))
         return ident
 
-    def one(self, ident: str, viewer: Viewer = HOUSE) -> Recording:
-        """A recording. Raises NotFound."""
+    def one(self, ident: str, viewer: Viewer = HOUSE, verb: str = "view") -> Recording:
+        """A recording with which a viewer may do something. Raises NotFound."""
         with self._database.reading() as connection:
-            return _card(seen(connection, ident, viewer))
+            return _card(seen(connection, ident, viewer, verb))
+
+    def may(self, ident: str, viewer: Viewer, verb: str) -> bool:
+        """Whether a viewer may do something with a recording."""
+        try:
+            self.one(ident, viewer, verb)
+        except NotFound:
+            return False
+        return True
 
     def of_session(self, session: str, viewer: Viewer = HOUSE) -> str | None:
         """Id of the recording of a live session; None where there is none that the viewer sees."""

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 LARGEST_MESSAGE = 16 * 2**20
 """Bytes of a socket's message: OpenAI's clients may send 15 MiB at once."""
 
-HEARTBEAT_S = 20.0
-"""How often a socket's client is asked whether it is there, and how long its answer is waited for."""
-
 WAITING = 2048
 """Connections that may wait to be taken up."""
 
@@ -108,31 +105,9 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
     """The server of an application; it tells live sessions what was said before their sockets close."""
     import uvicorn
     from typing_extensions import override
-    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
     from earwitness.api.proxies import Peers
-
-    class Sockets(WebSocketsSansIOProtocol):
-        heard_at = 0.0
-
-        @override
-        def data_received(self, data: bytes) -> None:
-            self.heard_at = self.loop.time()
-            super().data_received(data)
-
-        @override
-        def keepalive_timeout(self) -> None:
-            if not self.read_paused and self.loop.time() - self.heard_at >= HEARTBEAT_S:
-                super().keepalive_timeout()
-                return
-            # its answer lies behind sound that it is made to wait with
-            self.pong_timer = self.loop.call_later(HEARTBEAT_S, self.keepalive_timeout)
-
-        @override
-        async def send(self, message: "ASGISendEvent") -> None:
-            await super().send(message)
-            # a handshake that was refused with a body is answered; uvicorn would log that it is not
-            self.handshake_complete |= self.initial_response is not None and self.close_sent
+    from earwitness.api.sockets import HEARTBEAT_S, Sockets
 
     class Server(uvicorn.Server):
         @override

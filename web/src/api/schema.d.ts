@@ -260,6 +260,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hooks/{hook}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a hook a new secret
+         * @description The new secret, once. The one before signs beside it for a day, or for `grace_s`, so that nothing is missed.
+         */
+        post: operations["rotate_api_hooks__hook__secret_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/hooks/{hook}/test": {
         parameters: {
             query?: never;
@@ -419,13 +439,57 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * How to log in
+         * @description What a page may offer.
+         */
+        get: operations["ways_api_login_get"];
         put?: never;
         /**
          * Log in
          * @description The answer sets a cookie, always a new one.
          */
         post: operations["log_in_api_login_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/login/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Log in by a provider
+         * @description Leads the browser to the provider, which leads it back.
+         */
+        get: operations["begin_api_login_oidc_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/login/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Back from a provider
+         * @description Logs in whom the provider names, and leads the browser to where it wanted to go.
+         */
+        get: operations["callback_api_login_oidc_callback_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -592,10 +656,30 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The sound of a recording
+         * The sound of a recording, a file of it
          * @description The file that holds a position, in seconds; `x-earwitness-start` and `-end` tell which stretch it is.
          */
         get: operations["audio_api_recordings__ident__audio_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/clip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Any stretch of a recording's sound
+         * @description From one second to another, up to the end of the sound; `x-earwitness-start` and `-end` tell what it is.
+         */
+        get: operations["clip_api_recordings__ident__clip_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -624,6 +708,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/recordings/{ident}/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Segments that hold a text
+         * @description Letter by letter, unlike the search over all that was said.
+         */
+        get: operations["find_api_recordings__ident__find_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/outline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where the segments of a recording lie
+         * @description All of them at once, without what was said.
+         */
+        get: operations["outline_api_recordings__ident__outline_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/peaks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How loud a recording is
+         * @description For a waveform. Of sound that is heard for the first time, as far as it is; ask again while it is not `whole`.
+         */
+        get: operations["peaks_api_recordings__ident__peaks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/recordings/{ident}/segments": {
         parameters: {
             query?: never;
@@ -638,6 +782,46 @@ export interface paths {
         get: operations["segments_api_recordings__ident__segments_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/speakers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Two speakers are one
+         * @description All that one said goes to the other, or some of it. Given back with these ids it is undone.
+         */
+        post: operations["reassign_api_recordings__ident__speakers_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/transcribe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Transcribe a recording again
+         * @description What people have corrected stays. Without wishes it is done as it was done before.
+         */
+        post: operations["again_api_recordings__ident__transcribe_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -671,7 +855,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * One segment
+         * @description A segment as it is now.
+         */
+        get: operations["segment_api_segments__number__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -854,6 +1042,26 @@ export interface paths {
          * @description Add the voice in a clip to a person.
          */
         post: operations["add_api_speakers__ident__voices_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/speakers/heard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Learn the voice of a speaker of a recording
+         * @description Take the voice out of the sound that the archive has. From then on the speaker is that person there.
+         */
+        post: operations["heard_api_speakers_heard_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1631,12 +1839,43 @@ export interface components {
             grants: components["schemas"]["GrantCard"][];
         };
         /**
+         * Hearing
+         * @description Somebody who speaks in a recording of the archive: a new person of that `name`, or the one of an `id`.
+         */
+        Hearing: {
+            /**
+             * Another
+             * @description This is another person of a name that is known.
+             * @default false
+             */
+            another: boolean;
+            /** Id */
+            id?: string | null;
+            /** Name */
+            name?: string | null;
+            /**
+             * Recording
+             * @example r_0123456789abcdef
+             */
+            recording: string;
+            /**
+             * Speaker
+             * @example S2
+             */
+            speaker: string;
+        };
+        /**
          * HitCard
          * @description A segment that was found; `said` is the wall clock of its start.
          */
         HitCard: {
             /** End S */
             end_s: number;
+            /**
+             * Found By
+             * @enum {string}
+             */
+            found_by: "words" | "meaning" | "both";
             /** Id */
             id: number;
             /** Language */
@@ -1647,6 +1886,7 @@ export interface components {
             name: string | null;
             /** Number */
             number: number;
+            passage: components["schemas"]["PassageCard"] | null;
             /** Recording */
             recording: string;
             /** Revision */
@@ -1686,6 +1926,11 @@ export interface components {
          * @description A hook. `secret` is told once, when it is made.
          */
         HookTold: {
+            /**
+             * Earlier Until S
+             * @description Until when an earlier secret signs, too.
+             */
+            earlier_until_s?: number | null;
             /** Enabled */
             enabled: boolean;
             /** Id */
@@ -1752,6 +1997,27 @@ export interface components {
             tier: "auto" | "suggest" | "unknown";
         };
         /**
+         * Indexed
+         * @description How far search by meaning is: passages that are found by it, and recordings that still `wait` for some.
+         */
+        Indexed: {
+            /**
+             * Held
+             * @description Passages in memory; none before the first search.
+             */
+            held: number;
+            /** Languages */
+            languages: string[];
+            /** Model */
+            model: string | null;
+            /** Passages */
+            passages: number;
+            /** Waiting */
+            waiting: number;
+            /** Why Not */
+            why_not: string | null;
+        };
+        /**
          * JobPage
          * @description Jobs, newest first; `next` is what `after` has to be for those that follow.
          */
@@ -1801,7 +2067,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "file" | "url" | "tail";
+            kind: "file" | "url" | "tail" | "again";
             /** Made S */
             made_s: number;
             /** Model */
@@ -1817,7 +2083,7 @@ export interface components {
             priority: number;
             /**
              * Recording
-             * @description Id of the recording that came of it.
+             * @description Id of the recording that came of it, or that it is about.
              */
             recording: string | null;
             /**
@@ -1913,6 +2179,19 @@ export interface components {
             model: string;
         };
         /**
+         * LoggedOut
+         * @description That, and where a browser goes to log out at the provider too, if one came in by it.
+         */
+        LoggedOut: {
+            /**
+             * Ok
+             * @default true
+             */
+            ok: boolean;
+            /** Url */
+            url?: string | null;
+        };
+        /**
          * LoginCard
          * @description A browser that is logged in; times are seconds of the Unix clock.
          */
@@ -1933,6 +2212,8 @@ export interface components {
             seen: number;
             /** User */
             user: string;
+            /** Way */
+            way: string;
         };
         /**
          * LoginCards
@@ -2145,19 +2426,21 @@ export interface components {
         };
         /**
          * NewUser
-         * @description A user to be made.
+         * @description A user to be made, who comes in by a password, or because somebody else vouches for the `subject`, or both.
          */
         NewUser: {
             /** Name */
             name: string;
             /** Password */
-            password: string;
+            password?: string | null;
             /**
              * Role
              * @default viewer
              * @enum {string}
              */
             role: "admin" | "operator" | "viewer";
+            /** Subject */
+            subject?: string | null;
         };
         /**
          * Note
@@ -2185,6 +2468,62 @@ export interface components {
             message: string;
         };
         /**
+         * OccurrenceCard
+         * @description A segment in which something was said.
+         */
+        OccurrenceCard: {
+            /** Id */
+            id: number;
+            /** Revision */
+            revision: number;
+            /** Speaker */
+            speaker: string | null;
+            /** Start S */
+            start_s: number;
+            /** Text */
+            text: string;
+        };
+        /**
+         * OccurrenceCards
+         * @description Segments in the order of time; `more` where there are others.
+         */
+        OccurrenceCards: {
+            /** More */
+            more: boolean;
+            /** Segments */
+            segments: components["schemas"]["OccurrenceCard"][];
+        };
+        /**
+         * OutlineTable
+         * @description All segments in the order of time, a column each; `speaker` holds labels, or null for nobody.
+         */
+        OutlineTable: {
+            /** Characters */
+            characters: number[];
+            /** End S */
+            end_s: number[];
+            /** Id */
+            id: number[];
+            /** Speaker */
+            speaker: (string | null)[];
+            /** Start S */
+            start_s: number[];
+        };
+        /**
+         * PassageCard
+         * @description What means what was looked for: its text, its stretch of the recording, and how alike they are, up to 1.
+         */
+        PassageCard: {
+            /** End S */
+            end_s: number;
+            /** Likeness */
+            likeness: number;
+            /** Start S */
+            start_s: number;
+            /** Text */
+            text: string;
+        };
+        /**
          * PastCard
          * @description What a segment was before a change: `text` and `speaker` where they changed.
          */
@@ -2209,6 +2548,18 @@ export interface components {
         PastCards: {
             /** History */
             history: components["schemas"]["PastCard"][];
+        };
+        /**
+         * PeaksTable
+         * @description The loudest sample of each stretch, from 0 to 127, `per_s` stretches a second; `whole` once all is heard.
+         */
+        PeaksTable: {
+            /** Peaks */
+            peaks: number[];
+            /** Per S */
+            per_s: number;
+            /** Whole */
+            whole: boolean;
         };
         /**
          * PersonCard
@@ -2418,6 +2769,32 @@ export interface components {
             throttled?: boolean | null;
         };
         /**
+         * Reassigned
+         * @description Ids of the segments that changed.
+         */
+        Reassigned: {
+            /** Segments */
+            segments: number[];
+        };
+        /**
+         * Reassigning
+         * @description What `speaker` said was said by `into`; of some segments, where they are given.
+         */
+        Reassigning: {
+            /**
+             * Into
+             * @example S1
+             */
+            into: string;
+            /** Segments */
+            segments?: number[] | null;
+            /**
+             * Speaker
+             * @example S2
+             */
+            speaker: string;
+        };
+        /**
          * RecordingCard
          * @description A recording and who speaks in it. `began_s`, `made_s` and `changed_s` are seconds of the Unix clock.
          */
@@ -2529,6 +2906,18 @@ export interface components {
             session: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
+        };
+        /**
+         * SecretWanted
+         * @description How long the secret before still signs.
+         */
+        SecretWanted: {
+            /**
+             * Grace S
+             * @description 0 where it is known to others.
+             * @default 86400
+             */
+            grace_s: number;
         };
         /**
          * Seen
@@ -2715,6 +3104,7 @@ export interface components {
             };
             /** Each S */
             each_s: number;
+            meaning: components["schemas"]["Indexed"];
             /** Memory */
             memory: number;
             /** Minute S */
@@ -2832,7 +3222,7 @@ export interface components {
         };
         /**
          * UserCard
-         * @description A user.
+         * @description A user; `subject` is who vouches for them, and as whom.
          */
         UserCard: {
             /** Enabled */
@@ -2847,6 +3237,8 @@ export interface components {
             role: string;
             /** Seen */
             seen: number | null;
+            /** Subject */
+            subject: string | null;
         };
         /**
          * UserCards
@@ -2858,7 +3250,7 @@ export interface components {
         };
         /**
          * UserChange
-         * @description What is to be another; the rest stays.
+         * @description What is to be another; the rest stays. An empty `subject` is none.
          */
         UserChange: {
             /** Enabled */
@@ -2867,6 +3259,8 @@ export interface components {
             password?: string | null;
             /** Role */
             role?: ("admin" | "operator" | "viewer") | null;
+            /** Subject */
+            subject?: string | null;
         };
         /** ValidationError */
         ValidationError: {
@@ -2898,6 +3292,16 @@ export interface components {
             speech_s: number;
         };
         /**
+         * Ways
+         * @description How one may log in here: by a password, and at this address by a provider, if there is one.
+         */
+        Ways: {
+            /** Oidc */
+            oidc: string | null;
+            /** Password */
+            password: boolean;
+        };
+        /**
          * WhoForm
          * @description Who a speaker is: a name, or a person who is known; null takes it away.
          */
@@ -2918,7 +3322,7 @@ export interface components {
         };
         /**
          * WholeRecordingCard
-         * @description A recording, and its files for who may listen.
+         * @description A recording, its files for who may listen, and whether the caller may change it.
          */
         WholeRecordingCard: {
             /** Began S */
@@ -2927,6 +3331,8 @@ export interface components {
             changed_s: number;
             /** Duration S */
             duration_s: number;
+            /** Editable */
+            editable: boolean;
             /** Files */
             files: components["schemas"]["FileCard"][];
             /** Id */
@@ -2998,12 +3404,14 @@ export type Forgotten = components['schemas']['Forgotten'];
 export type FoundCard = components['schemas']['FoundCard'];
 export type GrantCard = components['schemas']['GrantCard'];
 export type GrantCards = components['schemas']['GrantCards'];
+export type Hearing = components['schemas']['Hearing'];
 export type HitCard = components['schemas']['HitCard'];
 export type HookChange = components['schemas']['HookChange'];
 export type HookTold = components['schemas']['HookTold'];
 export type HookWanted = components['schemas']['HookWanted'];
 export type HttpValidationError = components['schemas']['HTTPValidationError'];
 export type IdentityCard = components['schemas']['IdentityCard'];
+export type Indexed = components['schemas']['Indexed'];
 export type JobPage = components['schemas']['JobPage'];
 export type JobTold = components['schemas']['JobTold'];
 export type JsonValue = components['schemas']['JsonValue'];
@@ -3011,6 +3419,7 @@ export type KeyCard = components['schemas']['KeyCard'];
 export type KeyCards = components['schemas']['KeyCards'];
 export type LoadedModel = components['schemas']['LoadedModel'];
 export type LoadingModel = components['schemas']['LoadingModel'];
+export type LoggedOut = components['schemas']['LoggedOut'];
 export type LoginCard = components['schemas']['LoginCard'];
 export type LoginCards = components['schemas']['LoginCards'];
 export type MarkCard = components['schemas']['MarkCard'];
@@ -3028,8 +3437,13 @@ export type NewPassword = components['schemas']['NewPassword'];
 export type NewUser = components['schemas']['NewUser'];
 export type Note = components['schemas']['Note'];
 export type NoticeOf = components['schemas']['NoticeOf'];
+export type OccurrenceCard = components['schemas']['OccurrenceCard'];
+export type OccurrenceCards = components['schemas']['OccurrenceCards'];
+export type OutlineTable = components['schemas']['OutlineTable'];
+export type PassageCard = components['schemas']['PassageCard'];
 export type PastCard = components['schemas']['PastCard'];
 export type PastCards = components['schemas']['PastCards'];
+export type PeaksTable = components['schemas']['PeaksTable'];
 export type PersonCard = components['schemas']['PersonCard'];
 export type PersonCards = components['schemas']['PersonCards'];
 export type PlainError = components['schemas']['PlainError'];
@@ -3042,6 +3456,8 @@ export type PollTurn = components['schemas']['PollTurn'];
 export type PollVoter = components['schemas']['PollVoter'];
 export type Power = components['schemas']['Power'];
 export type Readings = components['schemas']['Readings'];
+export type Reassigned = components['schemas']['Reassigned'];
+export type Reassigning = components['schemas']['Reassigning'];
 export type RecordingCard = components['schemas']['RecordingCard'];
 export type RecordingCards = components['schemas']['RecordingCards'];
 export type RecordingForm = components['schemas']['RecordingForm'];
@@ -3049,6 +3465,7 @@ export type Removed = components['schemas']['Removed'];
 export type Renaming = components['schemas']['Renaming'];
 export type Secret = components['schemas']['Secret'];
 export type SecretForm = components['schemas']['SecretForm'];
+export type SecretWanted = components['schemas']['SecretWanted'];
 export type Seen = components['schemas']['Seen'];
 export type SegmentCard = components['schemas']['SegmentCard'];
 export type SegmentCards = components['schemas']['SegmentCards'];
@@ -3073,6 +3490,7 @@ export type UserCards = components['schemas']['UserCards'];
 export type UserChange = components['schemas']['UserChange'];
 export type ValidationError = components['schemas']['ValidationError'];
 export type VoiceCard = components['schemas']['VoiceCard'];
+export type Ways = components['schemas']['Ways'];
 export type WhoForm = components['schemas']['WhoForm'];
 export type WholeKey = components['schemas']['WholeKey'];
 export type WholeRecordingCard = components['schemas']['WholeRecordingCard'];
@@ -3445,6 +3863,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryTold"][];
+                };
+            };
+        };
+    };
+    rotate_api_hooks__hook__secret_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                hook: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SecretWanted"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookTold"];
                 };
             };
         };
@@ -3919,6 +4363,26 @@ export interface operations {
             };
         };
     };
+    ways_api_login_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ways"];
+                };
+            };
+        };
+    };
     log_in_api_login_post: {
         parameters: {
             query?: never;
@@ -3942,6 +4406,34 @@ export interface operations {
                 };
             };
         };
+    };
+    begin_api_login_oidc_get: {
+        parameters: {
+            query?: {
+                /** @description The page to return to, such as `/live`. */
+                next?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
+    };
+    callback_api_login_oidc_callback_get: {
+        parameters: {
+            query?: {
+                code?: string;
+                error?: string;
+                iss?: string;
+                state?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: never;
     };
     logins_api_logins_get: {
         parameters: {
@@ -4002,7 +4494,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Done"];
+                    "application/json": components["schemas"]["LoggedOut"];
                 };
             };
         };
@@ -4070,6 +4562,8 @@ export interface operations {
                 endpoint?: string;
                 /** @description true: end the open utterance here, and wait for its text. */
                 flush?: string;
+                /** @description As in the hello of the socket; hotwords of a new session, may come again. */
+                hotwords?: string;
                 /** @description As in the hello of the socket; keep of a new session. */
                 keep?: string;
                 /** @description As in the hello of the socket; keep_audio of a new session. */
@@ -4078,8 +4572,12 @@ export interface operations {
                 language?: string;
                 /** @description As in the hello of the socket; language_gate of a new session. */
                 language_gate?: string;
+                /** @description As in the hello of the socket; languages of a new session, may come again. */
+                languages?: string;
                 /** @description As in the hello of the socket; model of a new session. */
                 model?: string;
+                /** @description Where this piece begins, in seconds; what was heard of it is left out. */
+                position?: string;
                 /** @description As in the hello of the socket; prompt of a new session. */
                 prompt?: string;
                 /** @description As in the hello of the socket; rate of a new session. */
@@ -4096,6 +4594,8 @@ export interface operations {
                 title?: string;
                 /** @description Seconds to wait for something new, 0 to 30. */
                 wait?: string;
+                /** @description As in the hello of the socket; watch of a new session, may come again. */
+                watch?: string;
                 /** @description As in the hello of the socket; words of a new session. */
                 words?: string;
             };
@@ -4247,6 +4747,41 @@ export interface operations {
             };
         };
     };
+    clip_api_recordings__ident__clip_get: {
+        parameters: {
+            query?: {
+                format?: "wav" | "ogg";
+                from_s?: number;
+                /** @description The end, if left out. */
+                to_s?: number | null;
+            };
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stretch */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/ogg": unknown;
+                    "audio/wav": unknown;
+                };
+            };
+            /** @description The range that is asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     exported_api_recordings__ident__export_get: {
         parameters: {
             query?: {
@@ -4271,12 +4806,85 @@ export interface operations {
             };
         };
     };
+    find_api_recordings__ident__find_get: {
+        parameters: {
+            query: {
+                /** @description Capital letters are told from small ones. */
+                case?: boolean;
+                limit?: number;
+                text: string;
+            };
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OccurrenceCards"];
+                };
+            };
+        };
+    };
+    outline_api_recordings__ident__outline_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutlineTable"];
+                };
+            };
+        };
+    };
+    peaks_api_recordings__ident__peaks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PeaksTable"];
+                };
+            };
+        };
+    };
     segments_api_recordings__ident__segments_get: {
         parameters: {
             query?: {
                 /** @description `next` of the page before. */
                 at?: string | null;
                 limit?: number;
+                /** @description Ids: of these those there are. */
+                only?: number[] | null;
             };
             header?: never;
             path: {
@@ -4297,6 +4905,159 @@ export interface operations {
             };
         };
     };
+    reassign_api_recordings__ident__speakers_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reassigning"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reassigned"];
+                };
+            };
+        };
+    };
+    again_api_recordings__ident__transcribe_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * Denoise
+                     * @description Our own: less noise.
+                     */
+                    denoise?: string | null;
+                    /**
+                     * Diarizer
+                     * @description Our own: what tells them apart; several with commas vote.
+                     * @default auto
+                     */
+                    diarizer?: string;
+                    /**
+                     * From S
+                     * @default 0
+                     */
+                    from_s?: number;
+                    /**
+                     * Gain
+                     * @description Our own: speech of one loudness.
+                     */
+                    gain?: string | null;
+                    /**
+                     * Known Speaker Names[]
+                     * @description Names of speakers by their references.
+                     */
+                    "known_speaker_names[]"?: string[] | null;
+                    /**
+                     * Known Speaker References[]
+                     * @description Data URLs, each with 2 to 10 s of one speaker alone.
+                     */
+                    "known_speaker_references[]"?: string[] | null;
+                    /**
+                     * Language
+                     * @description ISO 639-1 code of the speech.
+                     */
+                    language?: string | null;
+                    /**
+                     * Language Gate
+                     * @description `off` believes every text.
+                     * @default on
+                     * @enum {string}
+                     */
+                    language_gate?: "on" | "off";
+                    /** Max Speakers */
+                    max_speakers?: number | null;
+                    /** Min Speakers */
+                    min_speakers?: number | null;
+                    /**
+                     * Model
+                     * @description Name or alias of a model.
+                     * @default default
+                     */
+                    model?: string;
+                    /**
+                     * Num Speakers
+                     * @description Our own: how many there are.
+                     */
+                    num_speakers?: number | null;
+                    /**
+                     * Priority
+                     * @description The lower the sooner.
+                     * @default 5
+                     */
+                    priority?: number;
+                    /**
+                     * Prompt
+                     * @description A hint at style or names.
+                     */
+                    prompt?: string | null;
+                    /**
+                     * Punctuate
+                     * @description Our own: punctuation and capitals for text without.
+                     */
+                    punctuate?: string | null;
+                    /**
+                     * Separate
+                     * @description Our own: voices without music.
+                     */
+                    separate?: string | null;
+                    /**
+                     * Speakers
+                     * @description Our own: `channels` takes each channel for one speaker, `auto` tells them apart by their voices.
+                     * @default auto
+                     * @enum {string}
+                     */
+                    speakers?: "auto" | "channels" | "off";
+                    /** To S */
+                    to_s?: number | null;
+                    /**
+                     * Translate
+                     * @description Into English.
+                     * @default false
+                     */
+                    translate?: boolean;
+                    /**
+                     * Words
+                     * @description With the times of words.
+                     * @default false
+                     */
+                    words?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobTold"];
+                };
+            };
+        };
+    };
     sample_api_sample_get: {
         parameters: {
             query?: never;
@@ -4313,6 +5074,28 @@ export interface operations {
                 };
                 content: {
                     "audio/wav": unknown;
+                };
+            };
+        };
+    };
+    segment_api_segments__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SegmentCard"];
                 };
             };
         };
@@ -4535,6 +5318,18 @@ export interface operations {
                      * @example Anna
                      */
                     name: string;
+                    /**
+                     * Num Speakers
+                     * @description How many speak; 0 is unknown.
+                     * @default 0
+                     */
+                    num_speakers?: number;
+                    /**
+                     * Speaker
+                     * @description Several speak, and this is the one, by the id that a diarized transcript has.
+                     * @example S2
+                     */
+                    speaker?: string | null;
                 };
             };
         };
@@ -4638,7 +5433,43 @@ export interface operations {
                      * @description The recording, in any container and codec.
                      */
                     file: string;
+                    /**
+                     * Num Speakers
+                     * @description How many speak; 0 is unknown.
+                     * @default 0
+                     */
+                    num_speakers?: number;
+                    /**
+                     * Speaker
+                     * @description Several speak, and this is the one, by the id that a diarized transcript has.
+                     * @example S2
+                     */
+                    speaker?: string | null;
                 };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonCard"];
+                };
+            };
+        };
+    };
+    heard_api_speakers_heard_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Hearing"];
             };
         };
         responses: {
@@ -4669,6 +5500,18 @@ export interface operations {
                      * @description The recording, in any container and codec.
                      */
                     file: string;
+                    /**
+                     * Num Speakers
+                     * @description How many speak; 0 is unknown.
+                     * @default 0
+                     */
+                    num_speakers?: number;
+                    /**
+                     * Speaker
+                     * @description Several speak, and this is the one, by the id that a diarized transcript has.
+                     * @example S2
+                     */
+                    speaker?: string | null;
                 };
             };
         };
@@ -4757,12 +5600,15 @@ export interface operations {
             query?: {
                 /** @description Whether the first page tells how many hits there are. */
                 count?: boolean;
+                /** @description `meaning` and `both` need the extra `semantic`, and are of English. */
+                mode?: "words" | "meaning" | "both";
                 /** @description `next` of the page before. */
                 page?: string | null;
                 /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
                 q?: string;
                 size?: number;
-                sort?: "newest" | "relevance";
+                /** @description `newest` for words where it is left out. */
+                sort?: ("newest" | "relevance") | null;
                 /** @description Left out, they are forgiven where nothing is found. */
                 typos?: boolean | null;
             };

@@ -185,7 +185,9 @@ export class Doc {
     const ids = [...this.changed]
     this.changed.clear()
     if (ids.length > MANY) return this.reload()
-    // One that was never fetched matters by its place and its speaker, and may be gone again.
-    await Promise.all(ids.map((id) => this.fresh(id).catch(() => {})))
+    if (!ids.length) return
+    const query = { only: ids, limit: ids.length }
+    const page = await data(api.GET("/api/recordings/{ident}/segments", { params: { path: { ident: this.id }, query } })).catch(() => null)
+    for (const segment of page?.segments ?? []) this.put(segment)
   }
 }

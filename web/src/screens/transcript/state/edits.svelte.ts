@@ -215,9 +215,9 @@ export class Edits {
   }
 
   /** Learn the voice of a speaker, as a new person or one who is known. */
-  async remember(label: string, body: { name: string; another?: boolean } | { person: string }): Promise<void> {
-    const path = { ident: this.doc.id, label }
-    await api.POST("/api/recordings/{ident}/speakers/{label}/person", { params: { path }, body: { another: false, ...body } })
+  async remember(label: string, who: { name: string; another?: boolean } | { person: string }): Promise<void> {
+    const whose = "person" in who ? { id: who.person } : who
+    await data(api.POST("/api/speakers/heard", { body: { recording: this.doc.id, speaker: label, another: false, ...whose } }))
     await this.doc.describe()
   }
 
