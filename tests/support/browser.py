@@ -13,8 +13,10 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
-    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--auto-accept-this-tab-capture",
 )  # fmt: skip
+REAL = tuple(argument for argument in ARGUMENTS if "fake" not in argument)
+"""As a browser is on a machine without a microphone."""
 
 PICTURES = os.environ.get("TEST_PICTURES")
 """A folder for screenshots that are to be looked at."""
@@ -32,10 +34,11 @@ def why_not() -> str | None:
     return None if BUILT.is_file() else "the web UI is not built: python tools/webui.py"
 
 
-def launched(play: Playwright, sound: Path | None = None) -> Browser:
-    """A browser; its microphone hears the WAV file `sound` once, where one is given."""
+def launched(play: Playwright, sound: Path | None = None, arguments: tuple[str, ...] = ARGUMENTS) -> Browser:
+    """A browser; its microphone hears the WAV file `sound` once, where one is given. Tabs are heard when captured."""
     heard = [] if sound is None else [f"--use-file-for-fake-audio-capture={sound}%noloop"]
-    return play.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *heard])
+    args = [*arguments, *heard]
+    return play.chromium.launch(executable_path=CHROMIUM, args=args, ignore_default_args=["--mute-audio"])
 
 
 @contextmanager

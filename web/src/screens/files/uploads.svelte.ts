@@ -17,7 +17,9 @@ const ALIVE_MS = 5_000
 
 /** An upload of an earlier visit. */
 export interface Left {
-  id: string
+  key: string
+  /** The upload's id, where it had begun. */
+  id: string | null
   name: string
   size: number
   modified: number
@@ -31,10 +33,7 @@ export interface Left {
 
 export type Stage = "waiting" | "sending" | "held" | "ordering" | "refused"
 
-let numbers = 0
-
 export class Sending {
-  readonly key = ++numbers
   stage = $state<Stage>("waiting")
   sent = $state(0)
   why = $state.raw<Failure | null>(null)
@@ -51,6 +50,7 @@ export class Sending {
   constructor(
     readonly file: File,
     readonly wishes: Wishes,
+    readonly key = `${Date.now()} ${Math.random()}`,
   ) {}
 
   begin(): void {
@@ -90,7 +90,7 @@ class Uploads {
   add(files: Iterable<File>): number {
     const made = Array.from(files, (file) => {
       const before = this.left.find((one) => same(one, file))
-      const sending = new Sending(file, before?.wishes ?? { ...chosen.now })
+      const sending = new Sending(file, before?.wishes ?? { ...chosen.now }, before?.key)
       sending.id = before?.id ?? null
       sending.sent = before?.sent ?? 0
       return sending
@@ -116,9 +116,9 @@ class Uploads {
 
   /** Forget an upload of an earlier visit. */
   forget(left: Left): void {
-    change((all) => all.filter(({ id }) => id !== left.id))
+    change((all) => all.filter(({ key }) => key !== left.key))
     this.look()
-    void giveUp(left.id)
+    if (left.id) void giveUp(left.id)
   }
 
   /** Whether a file is on its way: it would have to be given again once the page is closed. */
@@ -139,7 +139,6 @@ class Uploads {
         id: sending.id,
         signal: sending.control.signal,
         onbegun: (id) => {
-          this.lost(sending)
           sending.id = id
           this.remember(sending)
         },
@@ -165,23 +164,18 @@ class Uploads {
 
   private drop(sending: Sending): void {
     this.list = this.list.filter((one) => one !== sending)
-    this.lost(sending)
+    change((all) => all.filter(({ key }) => key !== sending.key))
     this.next()
   }
 
-  private lost({ id }: Sending): void {
-    if (id) change((all) => all.filter((one) => one.id !== id))
-  }
-
   private remember(...some: Sending[]): void {
-    const told = some.flatMap(({ id, file, sent, wishes }) =>
-      id ? [{ id, name: file.name, size: file.size, modified: file.lastModified, sent, wishes, alive: Date.now(), touched: Date.now() }] : [],
-    )
-    if (told.length) change((all) => [...all.filter((one) => !told.some(({ id }) => id === one.id)), ...told])
+    const now = { alive: Date.now(), touched: Date.now() }
+    const told = some.map(({ key, id, file, sent, wishes }) => ({ key, id, name: file.name, size: file.size, modified: file.lastModified, sent, wishes, ...now }))
+    if (told.length) change((all) => [...all.filter((one) => !told.some(({ key }) => key === one.key)), ...told])
   }
 
-  private mine({ id }: Left): boolean {
-    return this.list.some((one) => one.id === id)
+  private mine({ key }: Left): boolean {
+    return this.list.some((one) => one.key === key)
   }
 
   /** What pages that are gone have left. */
