@@ -106,8 +106,8 @@ def serving(app: "FastAPI") -> "uvicorn.Server":
     import uvicorn
     from typing_extensions import override
 
+    from earwitness.api.heartbeat import HEARTBEAT_S, Sockets
     from earwitness.api.proxies import Peers
-    from earwitness.api.sockets import HEARTBEAT_S, Sockets
 
     class Server(uvicorn.Server):
         @override

@@ -17,7 +17,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from earwitness import batch
-from earwitness.api import sockets
+from earwitness.api import heartbeat
 from earwitness.api.live.hosted import Hosted
 from earwitness.api.live.line import Line
 from earwitness.audio import decode
@@ -98,7 +98,7 @@ def deaf(address: str) -> Iterator[socket.socket]:
 
 
 def test_a_client_that_answers_no_ping_is_let_go(kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "HEARTBEAT_S", 2.0)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_S", 2.0)
     with serving(kit, tmp_path, live_keep_s=0.2) as address, joined(address) as other, deaf(address) as peer:
         other.until("welcome")
         told = b"".join(iter(lambda: peer.recv(4096), b""))  # until the server hangs up
@@ -119,7 +119,7 @@ def test_a_client_that_is_made_to_wait_is_not_taken_for_dead(
         await asyncio.sleep(2.0)  # meanwhile nothing is read, and no answer to a ping seen
         await hear(self, line, samples)
 
-    monkeypatch.setattr(sockets, "HEARTBEAT_S", 0.5)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_S", 0.5)
     monkeypatch.setattr(Hosted, "hear", slowly)
     with serving(kit, tmp_path) as address, joined(address) as client:
         client.sound(talk, 48_000)
