@@ -104,6 +104,7 @@ def test_wishes_are_remembered_and_sent(files: Page, site: str, clip: bytes) -> 
     with files.expect_request(lambda r: r.method == "POST" and r.url.endswith("/api/jobs")) as sent:
         give(files, named("two.wav", clip))
     told = sent.value.post_data_json
+    assert told is not None
     assert {k: v for k, v in told.items() if k != "upload"} == {
         "words": False, "translate": False, "keep_audio": True, "speakers": "auto", "num_speakers": 2,
     }  # fmt: skip
