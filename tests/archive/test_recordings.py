@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 
 from earwitness.archive.database import Database
+from earwitness.archive.editing import NOBODY, Editing, Who
 from earwitness.archive.people import People
 from earwitness.archive.recordings import Recordings, Wanted
 from earwitness.archive.schema.heard import FileRow, SegmentRow
 from earwitness.archive.schema.work import EventRow
+from earwitness.archive.suggested import suggested
 from earwitness.archive.viewer import HOUSE, Viewer
 from earwitness.archive.writer import Writer
 from earwitness.errors import BadInput, NotFound
@@ -31,7 +33,7 @@ from earwitness.types import (
     Turn,
     Word,
 )  # fmt: skip
-from support.colours import heard
+from support.colours import MODEL, heard, near
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*[a-z].json"))
 
@@ -212,3 +214,64 @@ def test_an_archive_that_is_not_there_has_nothing(tmp_path: Path) -> None:
         with pytest.raises(NotFound):
             nothing.transcript("r_1")
     assert not (tmp_path / "none.db").exists()
+
+
+def test_recordings_are_found_by_title_and_by_who_speaks(recordings: Recordings, database: Database) -> None:
+    people = People(database)
+    anna = people.enrol("Anna", [heard(1)])
+
+    def add(title: str, person: str | None = None) -> str:
+        who = (Speaker("S1", 4.0, person=person),)
+        spoken = Transcript((), 4.0, "en", "transcribe", Provenance("0", "fake", "fake", "test", {}), speakers=who)
+        return recordings.add(spoken, viewer=HOUSE, title=title, kind="file", began_s=100.0)
+
+    one, two, three = add("Die Ärzte: 100 % live", anna.id), add("A meeting_1 of the board"), add("meetingx1")
+    for title, wanted in {
+        "ärzte": {one},
+        "LIVE die": {one},
+        "100 %": {one},
+        "meeting_": {two},
+        "meet": {two, three},
+        "board live": set[str](),
+        " ": {one, two, three},
+    }.items():
+        assert {r.id for r in recordings.page(HOUSE, Wanted(title=title)).recordings} == wanted, title
+    assert [r.id for r in recordings.page(HOUSE, Wanted(person=anna.id)).recordings] == [one]
+    assert recordings.page(Viewer("u_1"), Wanted(person=anna.id)).recordings == ()
+
+
+def test_unnamed_speakers_are_suggested_by_their_voices(
+    recordings: Recordings, database: Database, writer: Writer
+) -> None:
+    people = People(database)
+    anna, bert = people.enrol("Anna", [heard(1)]), people.enrol("Bert", [heard(2)])
+    origin = Provenance("0", "fake", "fake", "test", {}, methods={"speakers": MODEL})
+
+    def add(*speakers: Speaker, began_s: float = 100.0, viewer: Viewer = HOUSE) -> str:
+        spoken = Transcript((), 4.0, "en", "transcribe", origin, speakers=speakers)
+        return recordings.add(spoken, viewer=viewer, title="x", kind="file", began_s=began_s)
+
+    old = add(
+        Speaker("S1", 4.0, voice=near(heard(1), 0.9)),
+        Speaker("S2", 3.0, voice=heard(7).embedding),
+        Speaker("S3", 2.0, name="Carl", voice=heard(2).embedding),
+        Speaker("S4", 1.0),
+    )
+    new = add(
+        Speaker("S1", 4.0, person=anna.id, voice=heard(1).embedding),
+        Speaker("S2", 3.0, voice=near(heard(1), 0.9)),  # she is there already
+        Speaker("S3", 2.0, voice=near(heard(2), 0.42)),
+        began_s=200.0,
+    )
+
+    def told(viewer: Viewer = HOUSE, most: int = 20) -> list[tuple[str, str, str, str]]:
+        found = suggested(database, viewer, people.all(), most)
+        return [(s.recording, s.speaker, s.person, s.tier) for s in found]
+
+    assert told() == [(new, "S3", bert.id, "suggest"), (old, "S1", anna.id, "auto")]
+    assert told(most=1) == told()[:1]
+    assert told(Viewer("u_1")) == []
+    editing = Editing(database, writer)
+    editing.describe(old, speakers={"S1": Who(person=NOBODY)})  # it is not she
+    editing.describe(new, speakers={"S3": Who(person=bert.id)})
+    assert told() == []
