@@ -47,6 +47,11 @@ class Clip {
     })
   }
 
+  /** There is nothing to be heard for a key. */
+  refuse(key: string, message?: string): void {
+    this.silent(message === undefined ? { key, why: "none" } : { key, why: "failed", message })
+  }
+
   stop(): void {
     this.playing = false
     this.key = null

@@ -21,6 +21,11 @@ export class Chosen<T> {
     return all.filter((id) => this.set.has(id))
   }
 
+  /** Choose all of these; null where they are. */
+  all(ids: readonly T[]): (() => void) | null {
+    return ids.every((id) => this.set.has(id)) ? null : () => ids.forEach((id) => this.set.add(id))
+  }
+
   none(): void {
     this.set.clear()
     this.last = null
