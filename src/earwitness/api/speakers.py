@@ -145,14 +145,14 @@ class IdentityCard(BaseModel):
 
 
 class SuggestedCard(BaseModel):
-    """A speaker of a recording whom nobody has named, and the person they may be by their voice: `auto` is sure."""
+    """A speaker of a recording whom nobody has named, and the person they may be by their voice."""
 
     recording: str
+    title: str
+    began_s: float
     speaker: str
     speech_s: float
     person: str
-    score: float
-    tier: Literal["auto", "suggest"]
 
 
 class SuggestedCards(BaseModel):
@@ -230,7 +230,7 @@ async def heard(request: Request, told: Hearing) -> PersonCard:
 
 @router.get("/api/speakers/suggested", summary="Who unnamed speakers may be", responses=ERRORS)
 def suggested(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> SuggestedCards:
-    """Compare the voices of unnamed speakers of the newest recordings with everybody's, by id.
+    """What was told of the newest recordings (`speaker_suggested`), as far as it is still open.
 
     Who was told to be nobody, by `PATCH /api/recordings/{ident}`, is suggested no more.
     """

@@ -20,9 +20,6 @@ Tier = Literal["auto", "suggest", "unknown"]
 ENOUGH_S = 30.0
 """Seconds of speech from which on a voice counts no more than another."""
 
-Center = tuple[Person, NDArray[np.float32]]
-"""Somebody, and the middle of their voices."""
-
 LONGEST = 4096
 """More numbers than any model's embedding has."""
 
@@ -119,17 +116,11 @@ def judged(candidates: Sequence[Candidate], tiers: Tiers = TIERS) -> Identity:
 def scores(embedding: Sequence[float], model: str, people: Sequence[Person]) -> tuple[Candidate, ...]:
     """Everybody whose voice compares, the nearest first. Raises BadInput for an embedding that is none."""
     voice = unit(embedding)
-    return near(voice, centers(people, model, len(voice)))
-
-
-def centers(people: Sequence[Person], model: str, size: int) -> tuple[Center, ...]:
-    """Everybody with a voice of a model, and the middle of their voices of that size."""
-    return tuple((p, center) for p in people if (center := _center(p, model, size)) is not None)
-
-
-def near(voice: NDArray[np.float32], known: Sequence[Center]) -> tuple[Candidate, ...]:
-    """Everybody of these by how near they are to a voice of length one, the nearest first."""
-    found = [Candidate(person.id, person.name, float(voice @ center)) for person, center in known]
+    found = [
+        Candidate(person.id, person.name, float(voice @ center))
+        for person in people
+        if (center := _center(person, model, len(voice))) is not None
+    ]
     return tuple(sorted(found, key=lambda c: (-c.score, c.person)))
 
 

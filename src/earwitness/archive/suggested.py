@@ -1,63 +1,61 @@
-"""Who the unnamed speakers of recordings may be: those whose voices are like those of people who are known by now."""
+"""Who the unnamed speakers of recordings may be: their voices were like somebody's, and not like enough to be named.
+
+Voices are not kept with a recording: what was told of them when its speakers were told apart is read again.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from sqlalchemy import select
 
 from earwitness.archive.database import Database
-from earwitness.archive.likeness import Center, Tier, centers, judged, near
+from earwitness.archive.naming import proposed
 from earwitness.archive.person import Person
 from earwitness.archive.schema.heard import RecordingRow, SpeakerRow
 from earwitness.archive.viewer import Viewer, sees
 
-LOOKED = 1000
-"""The unnamed voices of the newest recordings that are compared."""
+LOOKED = 500
+"""The newest recordings with unnamed speakers that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggested:
-    """A speaker of a recording, and the person they may be; `score` is the cosine, `auto` is sure."""
+    """A speaker of a recording, and the person they may be."""
 
     recording: str
+    title: str
+    began_s: float
     speaker: str
     speech_s: float
     person: str
-    score: float
-    tier: Tier
 
 
 def suggested(database: Database, viewer: Viewer, people: Sequence[Person], most: int = 20) -> tuple[Suggested, ...]:
-    """Speakers who sound like somebody and were not named, not even as nobody; the newest recordings first.
+    """Speakers who may be somebody and were not named, not even as nobody; the newest recordings first.
 
     Of recordings that the viewer may change; in none of them is somebody suggested who speaks in it already.
     """
-    there = SpeakerRow.recording_id == RecordingRow.id
+    now = {ident: person.id for person in people for ident in (person.id, *person.merged)}
     unnamed = SpeakerRow.person_id.is_(None), SpeakerRow.name.is_(None), SpeakerRow.by_person.is_(False)
     asked = (
-        select(SpeakerRow.recording_id, SpeakerRow.label, SpeakerRow.speech_s, SpeakerRow.voice, SpeakerRow.model)
-        .select_from(RecordingRow)
-        .join(SpeakerRow, there)
-        .where(sees(viewer, "edit"), *unnamed, SpeakerRow.voice.is_not(None))
-        .order_by(RecordingRow.began_s.desc(), RecordingRow.id, SpeakerRow.label)
+        select(RecordingRow.id, RecordingRow.title, RecordingRow.began_s, RecordingRow.about["provenance"]["notices"])
+        .where(sees(viewer, "edit"), RecordingRow.id.in_(select(SpeakerRow.recording_id).where(*unnamed)))
+        .order_by(RecordingRow.began_s.desc(), RecordingRow.id)
         .limit(LOOKED)
     )
     with database.reading() as connection:
         if connection is None or not people:
             return ()
-        rows = list(connection.execute(asked))
-        ids = sorted({row.recording_id for row in rows})
-        named = select(SpeakerRow.recording_id, SpeakerRow.person_id).where(SpeakerRow.recording_id.in_(ids))
-        taken = {tuple(row) for row in connection.execute(named)}
-    known, found = dict[tuple[str, int], tuple[Center, ...]](), list[Suggested]()
-    for row in rows:
-        voice = np.frombuffer(row.voice, "<f4")
-        among = known.setdefault((row.model, len(voice)), centers(people, row.model or "", len(voice)))
-        told = judged(near(voice, among))
-        if told.best and (row.recording_id, told.best.person) not in taken:
-            best = told.best
-            found.append(Suggested(row.recording_id, row.label, row.speech_s, best.person, best.score, told.tier))
-        if len(found) == most:
-            break
-    return tuple(found)
+        told = {row.id: row for row in connection.execute(asked)}
+        there = select(SpeakerRow).where(SpeakerRow.recording_id.in_(told))
+        speakers = list(connection.execute(there.order_by(SpeakerRow.label)))
+    taken = {(row.recording_id, row.person_id) for row in speakers}
+    free = {(row.recording_id, row.label): row for row in speakers if not (row.person_id or row.name or row.by_person)}
+    found = list[Suggested]()
+    for ident, title, began_s, notices in told.values():
+        for notice in notices or ():
+            speaker, once = proposed(notice["code"], notice["message"]) or ("", "")
+            row, person = free.get((ident, speaker)), now.get(once)
+            if row is not None and person is not None and (ident, person) not in taken:
+                found.append(Suggested(ident, title, began_s, speaker, row.speech_s, person))
+    return tuple(found[:most])

@@ -1137,7 +1137,7 @@ export interface paths {
         };
         /**
          * Who unnamed speakers may be
-         * @description Compare the voices of unnamed speakers of the newest recordings with everybody's, by id.
+         * @description What was told of the newest recordings (`speaker_suggested`), as far as it is still open.
          *
          *     Who was told to be nobody, by `PATCH /api/recordings/{ident}`, is suggested no more.
          */
@@ -3115,24 +3115,21 @@ export interface components {
         };
         /**
          * SuggestedCard
-         * @description A speaker of a recording whom nobody has named, and the person they may be by their voice: `auto` is sure.
+         * @description A speaker of a recording whom nobody has named, and the person they may be by their voice.
          */
         SuggestedCard: {
+            /** Began S */
+            began_s: number;
             /** Person */
             person: string;
             /** Recording */
             recording: string;
-            /** Score */
-            score: number;
             /** Speaker */
             speaker: string;
             /** Speech S */
             speech_s: number;
-            /**
-             * Tier
-             * @enum {string}
-             */
-            tier: "auto" | "suggest";
+            /** Title */
+            title: string;
         };
         /**
          * SuggestedCards

@@ -1,11 +1,11 @@
 // Who is known, how long they talk, and who unnamed speakers may be.
 import { api, call, data } from "../../api/client"
 import { events } from "../../api/events.svelte"
-import type { PersonCard, RecordingCard, SuggestedCard } from "../../api/schema"
+import type { PersonCard, SuggestedCard } from "../../api/schema"
 import { Load } from "../../state/load.svelte"
 import { session } from "../../state/session.svelte"
 
-export type Suggestion = SuggestedCard & { name: string; title: string; began_s: number }
+export type Suggestion = SuggestedCard & { name: string }
 
 export interface Voice {
   /** A clip, and the speaker in it where there are several. */
@@ -64,20 +64,16 @@ export class Known {
     return erased
   }
 
-  /** A suggestion is right, or is not: shown at once, and shown again where the server does not take it. */
-  async answer(some: readonly Suggestion[], right: boolean): Promise<void> {
-    this.answered = new Set([...this.answered, ...some.map(key)])
-    const failed: unknown[] = []
-    for (const one of some) {
-      try {
-        const body = { speakers: { [one.speaker]: { person: right ? one.person : null } } }
-        await api.PATCH("/api/recordings/{ident}", { params: { path: { ident: one.recording } }, body })
-      } catch (error) {
-        this.answered = new Set([...this.answered].filter((known) => known !== key(one)))
-        failed.push(error)
-      }
+  /** A suggestion is right, or is not: it goes at once, and comes back where the server does not take the answer. */
+  async answer(one: Suggestion, right: boolean): Promise<void> {
+    this.answered = new Set([...this.answered, key(one)])
+    try {
+      const body = { speakers: { [one.speaker]: { person: right ? one.person : null } } }
+      await api.PATCH("/api/recordings/{ident}", { params: { path: { ident: one.recording } }, body })
+    } catch (error) {
+      this.answered = new Set([...this.answered].filter((known) => known !== key(one)))
+      throw error
     }
-    if (failed.length) throw failed[0]
   }
 
   async again(): Promise<void> {
@@ -89,11 +85,9 @@ export class Known {
       data(api.GET("/api/speakers/suggested", { params: { query: { limit: SHOWN } } })),
       data(api.GET("/api/speakers")),
     ])
-    const ids = [...new Set(suggested.map(({ recording }) => recording))]
-    const cards: (RecordingCard | null)[] = await Promise.all(ids.map((ident) => data(api.GET("/api/recordings/{ident}", { params: { path: { ident } } })).catch(() => null)))
     return suggested.flatMap((one) => {
-      const [person, card] = [people.find(({ id }) => id === one.person), cards.find((card) => card?.id === one.recording)]
-      return person && card ? [{ ...one, name: person.name, title: card.title, began_s: card.began_s }] : []
+      const person = people.find(({ id }) => id === one.person)
+      return person ? [{ ...one, name: person.name }] : []
     })
   }
 
