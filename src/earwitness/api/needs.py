@@ -67,6 +67,7 @@ archive:read
     GET /api/recordings/{ident}/find
     GET /api/segments/{number}
     GET /api/segments/{number}/history
+    GET /api/speakers/suggested
     GET /api/transcripts
     GET /api/transcripts/export
     GET /api/analytics/talk-time

@@ -1128,6 +1128,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/speakers/suggested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who unnamed speakers may be
+         * @description What was told of the newest recordings (`speaker_suggested`), as far as it is still open.
+         *
+         *     Who was told to be nobody, by `PATCH /api/recordings/{ident}`, is suggested no more.
+         */
+        get: operations["suggested_api_speakers_suggested_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system": {
         parameters: {
             query?: never;
@@ -3092,6 +3114,32 @@ export interface components {
             speech_s: number;
         };
         /**
+         * SuggestedCard
+         * @description A speaker of a recording whom nobody has named, and the person they may be by their voice.
+         */
+        SuggestedCard: {
+            /** Began S */
+            began_s: number;
+            /** Person */
+            person: string;
+            /** Recording */
+            recording: string;
+            /** Speaker */
+            speaker: string;
+            /** Speech S */
+            speech_s: number;
+            /** Title */
+            title: string;
+        };
+        /**
+         * SuggestedCards
+         * @description The newest recordings first.
+         */
+        SuggestedCards: {
+            /** Suggested */
+            suggested: components["schemas"]["SuggestedCard"][];
+        };
+        /**
          * System
          * @description Each number of the server over time, oldest first: `recent` by `each_s`, `day` by `minute_s`.
          */
@@ -3477,6 +3525,8 @@ export type SpeakerOf = components['schemas']['SpeakerOf'];
 export type SplitForm = components['schemas']['SplitForm'];
 export type Splitting = components['schemas']['Splitting'];
 export type StretchCard = components['schemas']['StretchCard'];
+export type SuggestedCard = components['schemas']['SuggestedCard'];
+export type SuggestedCards = components['schemas']['SuggestedCards'];
 export type System = components['schemas']['System'];
 export type TalkCard = components['schemas']['TalkCard'];
 export type TalkCards = components['schemas']['TalkCards'];
@@ -3503,7 +3553,7 @@ export interface operations {
                 by?: "hour" | "day" | "hour_of_day";
                 /** @description Of the viewer's clock before UTC. */
                 offset_minutes?: number;
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
             };
             header?: never;
@@ -3526,7 +3576,7 @@ export interface operations {
     talk_time_api_analytics_talk_time_get: {
         parameters: {
             query?: {
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
             };
             header?: never;
@@ -3549,7 +3599,7 @@ export interface operations {
     top_terms_api_analytics_top_terms_get: {
         parameters: {
             query?: {
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
                 size?: number;
             };
@@ -4632,9 +4682,13 @@ export interface operations {
                 kept?: boolean | null;
                 kind?: ("file" | "live") | null;
                 limit?: number;
+                /** @description Who speaks in it. */
+                person?: string | null;
                 sha256?: string | null;
                 source?: string | null;
                 state?: ("waiting" | "open" | "whole" | "part" | "failed") | null;
+                /** @description Words of the title, or parts of them. */
+                title?: string | null;
             };
             header?: never;
             path?: never;
@@ -5575,6 +5629,28 @@ export interface operations {
             };
         };
     };
+    suggested_api_speakers_suggested_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuggestedCards"];
+                };
+            };
+        };
+    };
     system_api_system_get: {
         parameters: {
             query?: never;
@@ -5604,7 +5680,7 @@ export interface operations {
                 mode?: "words" | "meaning" | "both";
                 /** @description `next` of the page before. */
                 page?: string | null;
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
                 size?: number;
                 /** @description `newest` for words where it is left out. */
@@ -5634,7 +5710,9 @@ export interface operations {
             query?: {
                 /** @description One of txt, srt, vtt, json, verbose_json, tsv, rttm, diarized_json. */
                 format?: string;
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Ids of segments: these, if found. */
+                only?: number[] | null;
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
             };
             header?: never;
