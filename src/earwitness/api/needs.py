@@ -107,6 +107,7 @@ metrics
     GET /api/system
 anybody
     GET /api/me
+    GET /api/policy
     GET /api/events
 self
     POST /api/logout
