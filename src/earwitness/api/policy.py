@@ -11,6 +11,7 @@ from earwitness.api.bridge import in_thread
 from earwitness.api.viewing import viewer
 from earwitness.archive.hooks import KEPT_S
 from earwitness.archive.logins import IDLE_S, LONGEST_S
+from earwitness.archive.sweeping import PLURAL
 from earwitness.archive.upkeep import sizes
 from earwitness.config import KEPT
 
@@ -41,7 +42,9 @@ async def policy(request: Request) -> PolicyCard:
     """The settings of what is kept, which are changed in the environment or the settings file of the server."""
     home = house.of(request)
     told = home.settings
-    there = await in_thread(lambda: sizes(home.archive)) if viewer(request).everything else None
+    there = None
+    if viewer(request).everything:
+        there = {PLURAL.get(kind, kind): size for kind, size in (await in_thread(lambda: sizes(home.archive))).items()}
     return PolicyCard(
         keep_live=told.keep_live, keep_audio=told.keep_audio, archive_mb=told.archive_mb, min_free_mb=told.min_free_mb,
         keep_days={kind: told.keep_days.get(kind, 0.0) for kind in KEPT},

@@ -19,7 +19,7 @@ export function commands(places: readonly Place[], recordings: readonly Recordin
     return { id: path, group: "go", text: nav[name], words: `${en.nav[name]} ${de.nav[name]}`, run: () => router.go(path) }
   })
   const inside = pages().map((page): Command => ({
-    id: `/settings/${page}`, group: "go", text: `${nav.settings}: ${settings[page]}`, words: `${en.settings[page]} ${de.settings[page]}`, run: () => router.go(`/settings/${page}`),
+    id: `/settings/${page}`, group: "go", inside: true, text: `${nav.settings}: ${settings[page]}`, words: `${en.settings[page]} ${de.settings[page]}`, run: () => router.go(`/settings/${page}`),
   }))
   const act: Command[] = [
     ...THEMES.map((name): Command => ({ id: `theme ${name}`, group: "do", text: palette.look(theme[name]), words: `${en.theme[name]} ${de.theme[name]}`, run: () => look.choose(name) })),

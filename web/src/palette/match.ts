@@ -7,6 +7,8 @@ export interface Command {
   /** Other words for it, such as its name in another language. */
   words?: string
   hint?: string
+  /** A part of a screen: found by its name, and not offered to whoever has typed nothing. */
+  inside?: boolean
   run: () => void
 }
 
