@@ -46,11 +46,12 @@ class Credentials(Asked):
     password: Text
 
 
-class NewPassword(Asked):
-    """One's own password, the old one and another."""
+class MeChange(Asked):
+    """What of one's own account is to be another: its name, or its password, which takes the one before."""
 
-    password: Text
-    new_password: Text
+    name: Text | None = None
+    password: Text | None = None
+    new_password: Text | None = None
 
 
 class SetupCard(BaseModel):
@@ -216,16 +217,21 @@ async def me(request: Request) -> Me:
     return Me(user=None if who.user is None else card(who.user), way=who.way, scopes=sorted(who.scopes))
 
 
-@router.patch("/api/me", summary="Change one's password", responses=ERRORS)
-async def change_password(request: Request, told: NewPassword) -> Done:
-    """All other logins of this user end."""
+@router.patch("/api/me", summary="Change one's name or password", responses=ERRORS)
+async def change_me(request: Request, told: MeChange) -> Done:
+    """With another password all other logins of this user end."""
     home, who = house.of(request), caller_of(request.scope)
     user = _user(who)
-    home.access.rates.count("login", f"name {folded(user.name)}", f"from {network(who.address)}")
-    if await home.access.slowly(partial(home.archive.accounts.known, user.name, told.password)) is None:
-        raise Forbidden("the password is wrong", remedy="Give the password that you have now.")
-    change = partial(home.archive.accounts.password, user.id, told.new_password, who.by, but=who.login)
-    await home.access.slowly(change)
+    if told.name is None and (told.password is None or told.new_password is None):
+        raise BadInput("nothing is to be changed", remedy="Give `name`, or `password` and `new_password`.")
+    if told.new_password is not None:
+        home.access.rates.count("login", f"name {folded(user.name)}", f"from {network(who.address)}")
+        if await home.access.slowly(partial(home.archive.accounts.known, user.name, told.password or "")) is None:
+            raise Forbidden("the password is wrong", remedy="Give the password that you have now.")
+        change = partial(home.archive.accounts.password, user.id, told.new_password, who.by, but=who.login)
+        await home.access.slowly(change)
+    if told.name is not None:
+        await in_thread(partial(home.archive.accounts.rename, user.id, told.name, who.by))
     return Done()
 
 

@@ -108,6 +108,7 @@ metrics
     GET /api/system
 anybody
     GET /api/me
+    GET /api/policy
     GET /api/events
 self
     POST /api/logout

@@ -45,6 +45,11 @@ class Events {
     return () => some.delete(listener)
   }
 
+  /** Whatever is shown may be old: let it be fetched again. */
+  missed(): void {
+    for (const tell of this.listeners.get("resync") ?? []) tell({ kind: "resync", at_s: Date.now() / 1000, about: {} })
+  }
+
   private came(told: Told): void {
     if (told.kind === "link") this.link = told.state
     else for (const tell of this.listeners.get(told.topic) ?? []) tell(told.data as Happened)

@@ -574,10 +574,30 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change one's password
-         * @description All other logins of this user end.
+         * Change one's name or password
+         * @description With another password all other logins of this user end.
          */
-        patch: operations["change_password_api_me_patch"];
+        patch: operations["change_me_api_me_patch"];
+        trace?: never;
+    };
+    "/api/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is kept here, and for how long
+         * @description The settings of what is kept, which are changed in the environment or the settings file of the server.
+         */
+        get: operations["policy_api_policy_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/process-chunk": {
@@ -1305,7 +1325,7 @@ export interface paths {
         head?: never;
         /**
          * Change an account
-         * @description Another role, another password, or let them in no more. All their logins end with the last two.
+         * @description Another name, role or password, or let them in no more. All their logins end with the last two.
          */
         patch: operations["change_user_api_users__ident__patch"];
         trace?: never;
@@ -2271,6 +2291,18 @@ export interface components {
             way: string;
         };
         /**
+         * MeChange
+         * @description What of one's own account is to be another: its name, or its password, which takes the one before.
+         */
+        MeChange: {
+            /** Name */
+            name?: string | null;
+            /** New Password */
+            new_password?: string | null;
+            /** Password */
+            password?: string | null;
+        };
+        /**
          * Merging
          * @description Two people who are one: the second keeps id and name.
          */
@@ -2435,16 +2467,6 @@ export interface components {
             sources?: string[] | null;
             /** User */
             user?: string | null;
-        };
-        /**
-         * NewPassword
-         * @description One's own password, the old one and another.
-         */
-        NewPassword: {
-            /** New Password */
-            new_password: string;
-            /** Password */
-            password: string;
         };
         /**
          * NewUser
@@ -2638,6 +2660,54 @@ export interface components {
             why: string;
             /** Workers */
             workers: number;
+        };
+        /**
+         * PolicyCard
+         * @description What is kept and for how long; 0 days, and 0 megabytes, are no limit. All but the last three are settings.
+         */
+        PolicyCard: {
+            /** Allow Private Urls */
+            allow_private_urls: boolean;
+            /** Archive Mb */
+            archive_mb: number;
+            /**
+             * Bytes
+             * @description What is there by kind; for those who see everything.
+             */
+            bytes: {
+                [key: string]: number;
+            } | null;
+            /**
+             * Delivery Days
+             * @description Days for which it is kept what was sent to hooks.
+             */
+            delivery_days: number;
+            /** Enable Speaker Diarization */
+            enable_speaker_diarization: boolean;
+            /** Keep Audio */
+            keep_audio: boolean;
+            /**
+             * Keep Days
+             * @description Days, by what is kept; `text` is the whole recording.
+             */
+            keep_days: {
+                [key: string]: number;
+            };
+            /** Keep Live */
+            keep_live: boolean;
+            /** Keep Unfinished Days */
+            keep_unfinished_days: number;
+            /** Live Keep S */
+            live_keep_s: number;
+            /**
+             * Login Days
+             * @description Days after which a login ends: `idle`, `longest`.
+             */
+            login_days: {
+                [key: string]: number;
+            };
+            /** Min Free Mb */
+            min_free_mb: number;
         };
         /**
          * PollAnswer
@@ -3303,6 +3373,8 @@ export interface components {
         UserChange: {
             /** Enabled */
             enabled?: boolean | null;
+            /** Name */
+            name?: string | null;
             /** Password */
             password?: string | null;
             /** Role */
@@ -3472,6 +3544,7 @@ export type LoginCard = components['schemas']['LoginCard'];
 export type LoginCards = components['schemas']['LoginCards'];
 export type MarkCard = components['schemas']['MarkCard'];
 export type Me = components['schemas']['Me'];
+export type MeChange = components['schemas']['MeChange'];
 export type Merging = components['schemas']['Merging'];
 export type ModelAbilities = components['schemas']['ModelAbilities'];
 export type ModelCan = components['schemas']['ModelCan'];
@@ -3481,7 +3554,6 @@ export type ModelDetails = components['schemas']['ModelDetails'];
 export type ModelList = components['schemas']['ModelList'];
 export type NewGrant = components['schemas']['NewGrant'];
 export type NewKey = components['schemas']['NewKey'];
-export type NewPassword = components['schemas']['NewPassword'];
 export type NewUser = components['schemas']['NewUser'];
 export type Note = components['schemas']['Note'];
 export type NoticeOf = components['schemas']['NoticeOf'];
@@ -3496,6 +3568,7 @@ export type PersonCard = components['schemas']['PersonCard'];
 export type PersonCards = components['schemas']['PersonCards'];
 export type PlainError = components['schemas']['PlainError'];
 export type Plan = components['schemas']['Plan'];
+export type PolicyCard = components['schemas']['PolicyCard'];
 export type PollAnswer = components['schemas']['PollAnswer'];
 export type PollFailure = components['schemas']['PollFailure'];
 export type PollNotice = components['schemas']['PollNotice'];
@@ -4569,7 +4642,7 @@ export interface operations {
             };
         };
     };
-    change_password_api_me_patch: {
+    change_me_api_me_patch: {
         parameters: {
             query?: never;
             header?: never;
@@ -4578,7 +4651,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewPassword"];
+                "application/json": components["schemas"]["MeChange"];
             };
         };
         responses: {
@@ -4589,6 +4662,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+        };
+    };
+    policy_api_policy_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyCard"];
                 };
             };
         };
