@@ -196,7 +196,7 @@ def _house(settings: Settings, kit: Kit | None) -> House:
     )
     figures = house.figures = Figures(house)
     house.worker = Worker(settings, kit, archive, log=log.info, count=house.count)
-    house.errands = Errands(settings, archive.writer, log=log.info)
+    house.errands = Errands(settings, archive.writer, log=log.info, warn=log.warning)
     house.watched = Watched(settings, archive, house.worker, log=log.info)
     house.indexer = Indexer(kit, archive, busy=lambda: house.busy, log=log.info)
     house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info, count=metrics.delivered)

@@ -40,8 +40,13 @@ HEADERS = {
 }
 """What every answer says to browsers, unless a door says something else. Waveforms are drawn with inline styles."""
 
-QUIET = {"/livez", "/readyz", "/health", "/metrics", "/api/system", "/api/system/logs", "/api/models"}
-"""Routes that are asked again and again, by machines and by pages that show how it goes."""
+QUIET = {
+    "/livez", "/readyz", "/health", "/metrics", "/api/system", "/api/system/logs", "/api/models", "/app/{path:path}",
+}  # fmt: skip
+"""Routes that are asked again and again, by machines and by pages that show how it goes; and the files of the page."""
+
+ROUTINE = (*range(100, 500), 503)
+"""What a server answers on a good day: refusals, and that it is full."""
 
 SCRIPTED = ("/docs", "/redoc")
 """The pages of the API's documents, which start by a script within the page."""
@@ -159,7 +164,8 @@ class Edge:
         metrics = self._house.metrics
         metrics.requests.labels(scope["method"], route, status).inc()
         metrics.seconds.labels(route).observe(took_s)
-        write = self._house.log.debug if route in QUIET and status < 400 else self._house.log.info
+        log = self._house.log
+        write = log.debug if route in QUIET and status < 400 else log.info if status in ROUTINE else log.warning
         failed = {"code": scope["failed"]} if "failed" in scope else {}
         write(
             "request",

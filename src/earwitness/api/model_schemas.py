@@ -87,6 +87,8 @@ class ErrandTold(BaseModel):
     id: str
     what: str
     name: str
+    to: str
+    revision: str
     made_s: float
     state: str
     step: str
@@ -139,7 +141,7 @@ class Unloaded(BaseModel):
     unloaded: int
 
 
-class Removed(BaseModel):
+class Gone(BaseModel):
     """Full names of what is gone, and bytes that are free for it."""
 
     removed: list[str]

@@ -15,6 +15,7 @@ from earwitness.api.house import House
 from earwitness.api.model_schemas import (
     ErrandTold,
     FormTold,
+    Gone,
     KnownTold,
     LoadedTold,
     Memory,
@@ -22,7 +23,6 @@ from earwitness.api.model_schemas import (
     ModelTold,
     Named,
     Pulling,
-    Removed,
     Unloaded,
     WayTold,
 )
@@ -118,7 +118,7 @@ def choose(request: Request, wanted: Named) -> Named:
 
 
 @router.delete("/api/models/{name:path}", summary="Remove a model from this machine")
-def remove(request: Request, name: str) -> Removed:
+def remove(request: Request, name: str) -> Gone:
     """By its full name, or by its own in all its formats. Those that come with a package stay."""
     home = house.of(request)
     found = _removable(home.kit, name)
@@ -129,7 +129,7 @@ def remove(request: Request, name: str) -> Removed:
     with suppress(EarwitnessError):
         free = blobs.gc(home.kit.settings.models_folder)
     home.log.info("removed", models=sorted(gone))
-    return Removed(removed=sorted(gone), freed=free)
+    return Gone(removed=sorted(gone), freed=free)
 
 
 def errand(one: Errand) -> ErrandTold:

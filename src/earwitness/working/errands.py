@@ -40,6 +40,9 @@ class Errand:
     what: What
     name: str
     made_s: float
+    to: str = ""
+    """The format it is brought into; empty for one that stays as it is published."""
+    revision: str = ""
     state: State = "waiting"
     step: str = ""
     done: int = 0
@@ -57,12 +60,17 @@ class Errand:
 
 
 class Errands:
-    """The errands of a server. `writer` writes down what happened; `log` is told of each end."""
+    """The errands of a server. `writer` writes down what happened; `log` is told of good ends, `warn` of others."""
 
     def __init__(
-        self, settings: Settings, writer: Writer, *, log: Callable[..., object] = lambda *_, **__: None
+        self,
+        settings: Settings,
+        writer: Writer,
+        *,
+        log: Callable[..., object] = lambda *_, **__: None,
+        warn: Callable[..., object] = lambda *_, **__: None,
     ) -> None:
-        self._settings, self._writer, self._log = settings, writer, log
+        self._settings, self._writer, self._log, self._warn = settings, writer, log, warn
         self._lock = threading.Condition()
         self._known = dict[str, Errand]()
         self._wanted = dict[str, Mapping[str, str]]()
@@ -76,16 +84,16 @@ class Errands:
         with self._lock:
             return tuple(reversed(self._known.values()))
 
-    def begin(self, what: What, name: str, **wanted: str) -> Errand:
+    def begin(self, what: What, name: str, *, to: str = "", revision: str = "") -> Errand:
         """Begin one in its turn; one that is the same and not over is given back. Raises Busy."""
         with self._lock:
-            told = {"what": what, "name": name, **{k: v for k, v in wanted.items() if v}}
+            told = {"what": what, "name": name, "to": to, "revision": revision}
             for ident, errand in self._known.items():
                 if not errand.over and self._wanted.get(ident) == told:
                     return errand
             if len(self._queue) >= MOST or self._closed:
                 raise Busy(f"{len(self._queue)} errands wait already", retry_after_s=AGAIN_S)
-            made = Errand(f"e_{secrets.token_hex(8)}", what, name, time.time())
+            made = Errand(f"e_{secrets.token_hex(8)}", what, name, time.time(), to, revision)
             self._known[made.id], self._wanted[made.id] = made, told
             self._queue.append(made.id)
             if self._thread is None:
@@ -143,7 +151,15 @@ class Errands:
                 ended = self._set(ident, state=state, ended_s=time.time(), **told)
                 for old in [i for i, e in self._known.items() if e.over][:-KEPT]:
                     del self._known[old], self._wanted[old]
-            self._log("errand", errand=ident, what=ended.what, model=ended.name, state=state, **told)
+            facts = {
+                "what": ended.what,
+                "model": ended.name,
+                "code": ended.code,
+                "why": ended.error,
+                "remedy": ended.remedy,
+            }
+            write = self._warn if ended.code else self._log
+            write(f"errand {state}", errand=ident, **{name: fact for name, fact in facts.items() if fact})
             self._tell(ended)
 
     def _run(self, ident: str, wanted: Mapping[str, str]) -> Mapping[str, str]:
