@@ -32,7 +32,7 @@ class Hub:
     lie: bool = False
     """Announce a checksum that the weights do not have."""
     holds: threading.Event | None = None
-    """What large files wait for after half of them."""
+    """What large files wait for before their last quarter."""
     leads: str = ""
     """Where the next request of a file is sent on to."""
     logins: set[str] = field(default_factory=set)
@@ -150,8 +150,8 @@ class _Door(BaseHTTPRequestHandler):
             self.close_connection = True
         self.its.sent[name] = self.its.sent.get(name, 0) + len(rest)
         if self.its.holds is not None and len(rest) > LARGE:
-            self.wfile.write(rest[: len(rest) // 2])
-            rest = rest[len(rest) // 2 :]
+            self.wfile.write(rest[: len(rest) * 3 // 4])
+            rest = rest[len(rest) * 3 // 4 :]
             self.its.holds.wait(HELD_S)
         with contextlib.suppress(ConnectionError):
             self.wfile.write(rest)

@@ -1,5 +1,6 @@
 """The door of the models page: what is here, what may be fetched, how fast it is on this machine; its errands."""
 
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -43,6 +44,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": PlainError, "description": "An error"} for status in (400, 401, 403, 404, 409, 501, 503, 507)
 }
 ENGINE = "pip install 'earwitness[whisper]'"
+
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 
 router = APIRouter(tags=["Models"], responses=ERRORS)
 
@@ -147,6 +150,9 @@ def _wished(kit: Kit, wanted: Pulling) -> tuple[str, str]:
         )
     found = known.find(wanted.name)
     name = found.name if found else wanted.name.strip()
+    if not REPOSITORY.fullmatch(name):
+        remedy = "Give one such as whisper-base, or OWNER/NAME as the hub writes it."
+        raise BadInput(f"{name[:80]!r} is no name for a model", remedy=remedy, param="name")
     called = known.plain(name.rpartition("/")[2])
     directory.place(kit.settings.models_folder, called, "base", "")  # a name that is none is refused at once
     form = wanted.to or next(iter(_read_as(kit)), "")

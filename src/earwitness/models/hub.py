@@ -241,7 +241,8 @@ def _told(repo: str) -> Iterator[None]:
             remedy="Check the name; private ones need a token in HF_TOKEN.",
         ) from error
     except transport as error:
-        raise HubFailed(f"the hub did not answer as it should: {_brief(error)}") from error
+        met = "did not answer as it should" if hasattr(error, "response") else "can't be reached"
+        raise HubFailed(f"the hub {met}: {_brief(error)}") from error
     except OSError as error:
         raise StorageFailed(f"{repo} can't be kept: {error.strerror or error}") from error
     except ValueError as error:
