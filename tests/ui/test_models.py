@@ -177,7 +177,8 @@ def test_who_is_no_administrator_looks_and_changes_nothing(browser: Browser, tmp
         expect(page.get_by_text("Only administrators fetch, measure and remove models.")).to_be_visible(timeout=WAIT_MS)
         expect(page.get_by_role("button", name=re.compile("^(Fetch|Measure|Actions for)"))).to_have_count(0)
         page.goto("system")
-        expect(page.get_by_text("How the server fares is told to those who may see everything")).to_be_visible()
+        expect(page.get_by_text("The log and the bundle are for administrators.")).to_be_visible(timeout=WAIT_MS)
+        expect(page.get_by_role("button", name="Diagnostics bundle")).to_have_count(0)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "contrast"])

@@ -51,7 +51,7 @@ const en = {
   follow: "Follow",
   lines: (n: number) => plural("en", n, { one: "# line", other: "# lines" }),
   noLines: "No such lines.",
-  sameRequest: (id: string) => `All lines of request ${id}`,
+  sameRequest: "All lines of request",
   restarted: "The server was started again; lines before are gone.",
   adminOnly: "The log and the bundle are for administrators.",
 }
@@ -106,7 +106,7 @@ const de: typeof en = {
   follow: "Mitlaufen",
   lines: (n) => plural("de", n, { one: "# Zeile", other: "# Zeilen" }),
   noLines: "Solche Zeilen gibt es nicht.",
-  sameRequest: (id) => `Alle Zeilen der Anfrage ${id}`,
+  sameRequest: "Alle Zeilen der Anfrage",
   restarted: "Der Server wurde neu gestartet; frühere Zeilen sind weg.",
   adminOnly: "Protokoll und Diagnosepaket sind für Verwalter.",
 }
