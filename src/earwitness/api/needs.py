@@ -37,6 +37,7 @@ transcribe
     SOCKET /ws
     POST /api/process-chunk
     GET /models
+    GET /api/models
     GET /api/sample
     GET /api/device-info
     GET /v1/models/{name:path}
@@ -121,6 +122,14 @@ self
     GET /api/grants
 admin
     DELETE /v1/models/{name:path}
+    POST /api/models/pull
+    POST /api/models/bench
+    POST /api/models/unload
+    PUT /api/models/default
+    DELETE /api/models/errands/{ident}
+    DELETE /api/models/{name:path}
+    GET /api/system/logs
+    GET /api/system/diagnostics
     GET /api/users
     POST /api/users
     PATCH /api/users/{ident}
