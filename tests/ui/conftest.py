@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from earwitness.config import Settings
 from support import browser as browsing
@@ -11,14 +11,19 @@ from support.server import running
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def play() -> Iterator[Playwright]:
     why = browsing.why_not()
     if why is not None:
         pytest.skip(why)
-    with sync_playwright() as play:
-        found = browsing.launched(play)
+    with sync_playwright() as found:
         yield found
-        found.close()
+
+
+@pytest.fixture(scope="session")
+def browser(play: Playwright) -> Iterator[Browser]:
+    found = browsing.launched(play)
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="module")
