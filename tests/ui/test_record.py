@@ -107,7 +107,7 @@ def test_a_conversation_is_read_as_it_is_spoken(page: Page, site: str, said: lis
     page.get_by_placeholder("A note").fill("the first <i>mark</i>")
     page.keyboard.press("Enter")
     wires[-1].close()  # the network is gone for a moment, and what is said meanwhile waits in the page
-    expect(log).to_contain_text("Speaker 2", timeout=WAIT_MS)
+    expect(log).to_contain_text(re.compile("Speaker [2-9]"), timeout=WAIT_MS)
     for theme in ("light", "dark", "contrast"):
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
         assert browsing.barriers(page) == [], theme
@@ -126,7 +126,7 @@ def test_a_conversation_is_read_as_it_is_spoken(page: Page, site: str, said: lis
         page.get_by_role("button", name="Save as text").click()
     text = Path(saved.value.path()).read_text("utf-8")
     assert "★ the first <i>mark</i>" in text
-    assert "Speaker 2:" in text
+    assert re.search("Speaker [2-9]:", text)
     page.get_by_role("link", name="Open the transcript").click()
     expect(page.get_by_text("Endgame <b>").first).to_be_visible()
 

@@ -2121,6 +2121,8 @@ export interface components {
             made: number;
             /** Name */
             name: string;
+            /** Recording */
+            recording: string | null;
             /** Scopes */
             scopes: string[];
             /** Seen */
@@ -2399,6 +2401,8 @@ export interface components {
         /**
          * NewKey
          * @description A key to be made. `user` is for administrators; without it the key is one's own.
+         *
+         *     One with a `recording` follows its captions and opens nothing else: it is for a link that others are given.
          */
         NewKey: {
             /** Audio Seconds Per Day */
@@ -2407,6 +2411,8 @@ export interface components {
             days?: number | null;
             /** Name */
             name: string;
+            /** Recording */
+            recording?: string | null;
             /** Scopes */
             scopes: string[];
             /** Sources */

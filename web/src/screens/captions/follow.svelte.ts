@@ -1,4 +1,6 @@
 // Follows a recording while it is made: its newest text, and the draft of what is being said, by the server's events.
+import { untrack } from "svelte"
+
 import { api, data, Failure } from "../../api/client"
 import { events } from "../../api/events.svelte"
 import type { SegmentCard } from "../../api/schema"
@@ -49,6 +51,9 @@ export class Follow {
   /** `wanted` is a recording's id, or `LIVE`. Made while a component is. */
   constructor(private readonly wanted: string) {
     void this.begin()
+    $effect(() => {
+      if (events.link === "away" && untrack(() => this.recording)) void this.begin() // or it may not be seen any more
+    })
     $effect(() => {
       const mine = (recording: unknown): boolean => recording !== null && recording === this.recording
       const leave = [
