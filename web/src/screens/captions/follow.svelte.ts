@@ -97,7 +97,7 @@ export class Follow {
 
   private async newest(): Promise<string | null> {
     const found = await data(api.GET("/api/recordings", { params: { query: { state: "open", kind: "live", limit: 1 } } }))
-    return found.recordings[0]?.id ?? (this.recording && this.standing === "over" ? this.recording : null)
+    return found.recordings[0]?.id ?? this.recording // what has ended stays to be read
   }
 
   private async card(): Promise<number> {
