@@ -102,11 +102,15 @@ class LoginCards(BaseModel):
 
 
 class NewKey(Asked):
-    """A key to be made. `user` is for administrators; without it the key is one's own."""
+    """A key to be made. `user` is for administrators; without it the key is one's own.
+
+    One with a `recording` follows its captions and opens nothing else: it is for a link that others are given.
+    """
 
     name: Text
     scopes: list[Text] = Field(max_length=50)
     sources: list[Text] | None = Field(None, max_length=1000)
+    recording: Text | None = None
     days: float | None = None
     audio_seconds_per_day: float | None = None
     user: Text | None = None
@@ -120,6 +124,7 @@ class KeyCard(BaseModel):
     name: str
     scopes: list[str]
     sources: list[str] | None
+    recording: str | None
     audio_seconds_per_day: float | None
     made: float
     ends: float | None
@@ -273,9 +278,9 @@ async def make_key(request: Request, told: NewKey) -> WholeKey:
     """The whole key is in this answer and nowhere else."""
     home, who = house.of(request), caller_of(request.scope)
     user = await _for(request, who, told.user)
-    how = {"days": told.days, "day_s": told.audio_seconds_per_day}
     sources = None if told.sources is None else tuple(told.sources)
-    make = partial(home.archive.accounts.keys.make, user, told.name, tuple(told.scopes), who.by, sources=sources, **how)
+    make = partial(home.archive.accounts.keys.make, user, told.name, tuple(told.scopes), who.by)
+    make = partial(make, sources=sources, recording=told.recording, days=told.days, day_s=told.audio_seconds_per_day)
     key, whole = await in_thread(make)
     return WholeKey(key=whole, card=_key_card(key))
 
@@ -312,8 +317,8 @@ def card(user: User) -> UserCard:
 def _key_card(key: Key) -> KeyCard:
     return KeyCard(
         id=key.id, user=key.user_id, name=key.name, scopes=list(key.scopes),
-        sources=None if key.sources is None else list(key.sources), audio_seconds_per_day=key.day_s, made=key.made_s,
-        ends=key.ends_s, seen=key.seen_s,
+        sources=None if key.sources is None else list(key.sources), recording=key.recording,
+        audio_seconds_per_day=key.day_s, made=key.made_s, ends=key.ends_s, seen=key.seen_s,
     )  # fmt: skip
 
 

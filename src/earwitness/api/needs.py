@@ -156,6 +156,10 @@ NOT_UPLOADS = ("POST /api/process-chunk",)
 """Routes that transcribe and bring a little sound many times."""
 
 
+CAPTIONS = ("GET /api/recordings/{ident}", "GET /api/recordings/{ident}/segments", "GET /api/events")
+"""All that a key for one recording opens."""
+
+
 def opens(path: str, method: str) -> bool:
     """Whether a path needs neither login nor key; `/` as a page does not, as a socket it does."""
     if path == "/":

@@ -1,5 +1,7 @@
 // What happens on the server, for whoever in the page wants to know.
+import { shared } from "../state/shared"
 import { at } from "./client"
+import { Fetched } from "./fetched"
 import { Hub, type Told } from "./hub"
 
 /** What an event tells: ids and plain facts, never what was said. */
@@ -22,8 +24,9 @@ class Events {
   start(): void {
     if (this.again_) return this.again_()
     const address = at("/api/events")
-    if (typeof SharedWorker === "undefined") {
-      const hub = new Hub(address)
+    const key = shared
+    if (key || typeof SharedWorker === "undefined") {
+      const hub = key ? new Hub(address, (at) => new Fetched(at, key)) : new Hub(address)
       hub.listen((told) => this.came(told))
       this.again_ = () => hub.again()
       return

@@ -2407,6 +2407,8 @@ export interface components {
             made: number;
             /** Name */
             name: string;
+            /** Recording */
+            recording: string | null;
             /** Scopes */
             scopes: string[];
             /** Seen */
@@ -2848,6 +2850,8 @@ export interface components {
         /**
          * NewKey
          * @description A key to be made. `user` is for administrators; without it the key is one's own.
+         *
+         *     One with a `recording` follows its captions and opens nothing else: it is for a link that others are given.
          */
         NewKey: {
             /** Audio Seconds Per Day */
@@ -2856,6 +2860,8 @@ export interface components {
             days?: number | null;
             /** Name */
             name: string;
+            /** Recording */
+            recording?: string | null;
             /** Scopes */
             scopes: string[];
             /** Sources */

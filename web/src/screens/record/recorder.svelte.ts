@@ -36,6 +36,9 @@ const tab = {
   },
 }
 
+/** Held by the page that records a session: a tab that is a copy of it is not to go on with that. */
+const lock = (session: string): string => `earwitness recording ${session}`
+
 class Recorder {
   standing = $state<Standing | "idle">("idle")
   /** What the server says of why it is broken or failed. */
@@ -53,7 +56,7 @@ class Recorder {
   gone = $state(false)
   /** Ids of the recordings that it becomes; more than one where the server was away for too long. */
   recordings = $state.raw<readonly string[]>([])
-  interrupted = $state.raw(tab.get())
+  interrupted = $state.raw<Interrupted | null>(null)
   /** Where the sound comes from. */
   from = $state<From>("microphone")
   /** Somebody has stopped it: what is left is only still told. */
@@ -65,10 +68,28 @@ class Recorder {
   private session = ""
   private rate = RATE
   private sleep: () => void = () => undefined
+  private unlock: () => void = () => undefined
 
   constructor() {
+    void this.look()
     addEventListener("beforeunload", (event) => this.on && event.preventDefault())
     addEventListener("online", () => this.talk?.now())
+  }
+
+  /** What was interrupted here, unless the page that records it is there still. */
+  private async look(): Promise<void> {
+    const before = tab.get()
+    if (!before) return
+    const held = (await navigator.locks?.query())?.held ?? []
+    if (this.standing !== "idle") return
+    if (held.some(({ name }) => name === lock(before.session))) tab.set(null)
+    else this.interrupted = before
+  }
+
+  private hold(): void {
+    this.unlock()
+    const { session } = this
+    void navigator.locks?.request(lock(session), () => new Promise<void>((resolve) => (this.unlock = resolve)))
   }
 
   /** Begin to record. Throws `NoSound`. */
@@ -172,7 +193,10 @@ class Recorder {
       },
       stand: (standing, why) => this.stood(standing, why),
       placed: (place) => {
-        this.session = place.session
+        if (this.session !== place.session) {
+          this.session = place.session
+          this.hold()
+        }
         if (place.recording && !this.recordings.includes(place.recording)) this.recordings = [...this.recordings, place.recording]
         this.keep()
       },
@@ -206,6 +230,8 @@ class Recorder {
     if (this.on) return
     this.unheard()
     this.sleep()
+    this.unlock()
+    this.session = ""
     recording.on = false
     tab.set(null)
   }
