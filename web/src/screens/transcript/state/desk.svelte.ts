@@ -42,8 +42,8 @@ export class Desk {
   shelf: Shelf | null = null
   readonly pattern = $derived(this.wanted && pattern(this.wanted))
 
-  constructor(id: string) {
-    this.doc = new Doc(id)
+  constructor(id: string, at_s: number) {
+    this.doc = new Doc(id, at_s)
     this.outbox = new Outbox(this.doc)
     this.edits = new Edits(this.doc, this.outbox)
     this.player = new Player(id)
@@ -135,9 +135,9 @@ export class Desk {
 }
 
 /** Make the desk of a screen. What is on its way when the screen is left still finds all as it was. */
-export function laid(id: string): Desk {
+export function laid(id: string, at_s: number): Desk {
   let made: Desk | undefined
-  $effect.root(() => void (made = new Desk(id)))
+  $effect.root(() => void (made = new Desk(id, at_s)))
   return setContext(KEY, made as Desk)
 }
 

@@ -9,7 +9,12 @@ import { NONE, reassigned, talk, withoutRow, withSegment, type Rows } from "../l
 const PAGE = 100
 /** Segments before and after those that are seen, which are fetched too. */
 const AROUND = 30
+/** So many answers are waited for at once: who scrolls on does not want what is passed by. */
+const AT_ONCE = 2
+/** So long before a place that is gone to segments are fetched with it. */
+const BEFORE_S = 60
 const CALM_MS = 120
+const AGAIN_MS = 1000
 /** When so many have changed at once, all is asked for anew. */
 const MANY = 25
 
@@ -22,7 +27,9 @@ export class Doc {
   /** The outline is there. */
   ready = $state(false)
   readonly segments = new SvelteMap<number, SegmentCard>()
-  readonly index = $derived(new Map(this.rows.id.map((id, i) => [id, i])))
+  /** Likewise, but the same thing for as long as texts alone change. */
+  readonly ids = $derived(this.rows.id)
+  readonly index = $derived(new Map(this.ids.map((id, i) => [id, i])))
   /** Seconds that each speaker talks. */
   readonly talk = $derived(talk(this.rows))
   /** Speakers who say something, in their order, and the number by which each is shown. */
@@ -35,9 +42,20 @@ export class Doc {
   private changed = new Set<number>()
   private timer: ReturnType<typeof setTimeout> | undefined
   private turn = 0
+  private waits = 0
 
-  constructor(readonly id: string) {
-    if (id) void this.reload()
+  /** What is at a second is fetched at once, before it is known what lies where. */
+  constructor(
+    readonly id: string,
+    at_s = 0,
+  ) {
+    if (id) void this.reload(this.first(at_s))
+  }
+
+  private async first(at_s: number): Promise<void> {
+    const query = { limit: PAGE, ...(at_s > BEFORE_S ? { at: `${at_s - BEFORE_S}:0` } : {}) }
+    const page = await data(api.GET("/api/recordings/{ident}/segments", { params: { path: { ident: this.id }, query } })).catch(() => null)
+    for (const segment of page?.segments ?? []) this.segments.set(segment.id, segment)
   }
 
   /** Hear of changes for as long as the component is there. Call it while that is made. */
@@ -55,7 +73,9 @@ export class Doc {
       }
     })
     $effect(() => {
-      if (events.link === "connected" && this.failure) void this.reload()
+      if (events.link !== "connected" || !this.failure?.passing) return
+      const again = setTimeout(() => void this.reload(), AGAIN_MS)
+      return () => clearTimeout(again)
     })
   }
 
@@ -80,16 +100,17 @@ export class Doc {
   }
 
   /** Ask for everything anew; what is shown stays until then. */
-  async reload(): Promise<void> {
+  async reload(first?: Promise<void>): Promise<void> {
     const mine = ++this.turn
     try {
-      const [, rows] = await Promise.all([this.describe(), data(api.GET("/api/recordings/{ident}/outline", { params: { path: { ident: this.id } } }))])
+      const outline = data(api.GET("/api/recordings/{ident}/outline", { params: { path: { ident: this.id } } }))
+      const [rows] = await Promise.all([outline, this.describe(), first])
       if (mine !== this.turn) return
       this.rows = rows
       this.failure = null
       this.ready = true
       this.asked.clear()
-      this.stale = new Set(this.segments.keys())
+      this.stale = new Set(first ? [] : this.segments.keys())
       for (const id of this.segments.keys()) if (!this.index.has(id)) this.segments.delete(id)
       this.need(...this.seen)
     } catch (error) {
@@ -101,9 +122,10 @@ export class Doc {
   need(first: number, last: number): void {
     this.seen = [first, last]
     const { id } = this.rows
+    if (this.waits >= AT_ONCE) return // what is wanted then is looked at when one of them came
     const missing = (i: number): boolean => !this.asked.has(id[i] ?? 0) && (!this.segments.has(id[i] ?? 0) || this.stale.has(id[i] ?? 0))
     const end = Math.min(id.length - 1, last + AROUND)
-    for (let i = Math.max(0, first - AROUND); i <= end; i++) {
+    for (let i = Math.max(0, first - AROUND); i <= end && this.waits < AT_ONCE; i++) {
       if (!missing(i)) continue
       let to = i
       while (to < end && to - i < PAGE - 1 && missing(to + 1)) to++
@@ -115,6 +137,7 @@ export class Doc {
   private async fetch(first: number, last: number): Promise<void> {
     const ids = this.rows.id.slice(first, last + 1)
     for (const id of ids) this.asked.add(id)
+    this.waits++
     const at = first ? `${this.rows.start_s[first - 1]}:${this.rows.id[first - 1]}` : undefined
     try {
       const query = { limit: ids.length, ...(at === undefined ? {} : { at }) }
@@ -124,6 +147,8 @@ export class Doc {
       this.failure = error instanceof Failure ? error : new Failure(String(error), "", 0)
     }
     for (const id of ids) this.asked.delete(id)
+    this.waits--
+    if (!this.failure) this.need(...this.seen)
   }
 
   /** A segment as the server has it now. An older revision than the one that is there changes nothing. */
