@@ -2619,10 +2619,14 @@ export interface components {
         /**
          * OutlineTable
          * @description All segments in the order of time, a column each; `speaker` holds labels, or null for nobody.
+         *
+         *     `edited` are the ids of those that a person has changed.
          */
         OutlineTable: {
             /** Characters */
             characters: number[];
+            /** Edited */
+            edited: number[];
             /** End S */
             end_s: number[];
             /** Id */

@@ -2,7 +2,7 @@
 import type { OutlineTable, SegmentCard } from "../../../api/schema"
 import { lastUpTo } from "./words"
 
-export type Rows = OutlineTable
+export type Rows = Omit<OutlineTable, "edited">
 
 export const NONE: Rows = { id: [], start_s: [], end_s: [], speaker: [], characters: [] }
 

@@ -24,6 +24,8 @@ export class Doc {
   failure = $state.raw<Failure | null>(null)
   /** The recording was taken away. */
   gone = $state(false)
+  /** Segments that a person has changed. */
+  edited = $state.raw<ReadonlySet<number>>(new Set())
   /** The outline is there. */
   ready = $state(false)
   readonly segments = new SvelteMap<number, SegmentCard>()
@@ -36,6 +38,8 @@ export class Doc {
   readonly speakers = $derived((this.card?.speakers ?? []).map((s, nth) => ({ ...s, nth, talk_s: this.talk.get(s.id) ?? 0 })).filter((s) => this.talk.has(s.id)))
   /** A segment came from the server that was there before. */
   onnew: (segment: SegmentCard) => void = () => {}
+  /** Somebody has noted something. */
+  onnoted: () => void = () => {}
   private asked = new Set<number>()
   private stale = new Set<number>()
   private seen: [number, number] = [0, 0]
@@ -104,9 +108,11 @@ export class Doc {
     const mine = ++this.turn
     try {
       const outline = data(api.GET("/api/recordings/{ident}/outline", { params: { path: { ident: this.id } } }))
-      const [rows] = await Promise.all([outline, this.describe(), first])
+      const [table] = await Promise.all([outline, this.describe(), first])
       if (mine !== this.turn) return
+      const { edited, ...rows } = table
       this.rows = rows
+      this.edited = new Set(edited)
       this.failure = null
       this.ready = true
       this.asked.clear()
@@ -159,10 +165,20 @@ export class Doc {
     if (there?.revision === segment.revision && there.text === segment.text) return
     this.segments.set(segment.id, segment)
     this.rows = withSegment(this.rows, segment, this.index.get(segment.id))
+    this.mark(segment.id, segment.by_person)
     if (there) this.onnew(segment)
   }
 
+  private mark(id: number, edited: boolean): void {
+    if (this.edited.has(id) === edited) return
+    const now = new Set(this.edited)
+    if (edited) now.add(id)
+    else now.delete(id)
+    this.edited = now
+  }
+
   drop(id: number): void {
+    this.mark(id, false)
     const index = this.index.get(id)
     if (index !== undefined) this.rows = withoutRow(this.rows, index)
     this.segments.delete(id)
@@ -183,6 +199,18 @@ export class Doc {
     void this.describe().catch(() => {})
   }
 
+  /** Some segments, those that are not here yet fetched. */
+  async whole(ids: readonly number[]): Promise<SegmentCard[]> {
+    const missing = ids.filter((id) => !this.segments.has(id))
+    for (let n = 0; n < missing.length; n += PAGE) {
+      const only = missing.slice(n, n + PAGE)
+      const query = { only, limit: only.length }
+      const page = await data(api.GET("/api/recordings/{ident}/segments", { params: { path: { ident: this.id }, query } }))
+      for (const segment of page.segments) this.put(segment)
+    }
+    return ids.flatMap((id) => this.segments.get(id) ?? [])
+  }
+
   /** A segment as it is on the server, which may have changed meanwhile. */
   async fresh(id: number): Promise<SegmentCard> {
     const segment = await data(api.GET("/api/segments/{number}", { params: { path: { number: id } } }))
@@ -192,6 +220,7 @@ export class Doc {
 
   private told({ kind, about }: Happened): void {
     if (kind === "removed") this.gone = true
+    else if (kind === "noted") this.onnoted()
     else if (kind === "again" || (kind === "changed" && Array.isArray(about.what) && about.what.includes("speakers"))) void this.reload()
     else void this.describe().catch(() => {})
   }
