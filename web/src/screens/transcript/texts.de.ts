@@ -91,7 +91,7 @@ export const de: typeof en = {
     model: "Modell",
     language: "Sprache",
     found: "Erkennen",
-    stays: (n) => (n ? plural("de", n, { one: "# verbessertes Segment bleibt, wie es ist.", other: "# verbesserte Segmente bleiben, wie sie sind." }) : "Was später verbessert wird, bleibt auch."),
+    stays: (n) => plural("de", n, { one: "# verbessertes Segment bleibt, wie es ist.", other: "# verbesserte Segmente bleiben, wie sie sind." }),
     allStay: "Das alles haben Menschen verbessert, und es bleibt so. Nimm die Änderungen erst zurück, wenn es neu gehört werden soll.",
     go: "Transkribieren",
     waits: "Wartet auf neue Transkription",

@@ -92,7 +92,7 @@ export const en = {
     model: "Model",
     language: "Language",
     found: "Find out",
-    stays: (n: number) => (n ? plural("en", n, { one: "# segment that was corrected stays as it is.", other: "# segments that were corrected stay as they are." }) : "What is corrected later stays, too."),
+    stays: (n: number) => plural("en", n, { one: "# segment that was corrected stays as it is.", other: "# segments that were corrected stay as they are." }),
     allStay: "All of this was corrected by people, and stays as it is. To have it heard anew, take the corrections back first.",
     go: "Transcribe",
     waits: "Waits to be transcribed again",
