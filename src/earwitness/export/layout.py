@@ -4,8 +4,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a person has put to a place of a recording: a `note`, or a `highlight`, which may say nothing."""
+
+    start_s: float
+    end_s: float
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
-    """How subtitles are broken, and what formats that name the recording call it."""
+    """How subtitles are broken, what formats that name the recording call it, and what was noted."""
 
     line_chars: int = 42
     lines: int = 2
@@ -14,3 +24,5 @@ class Layout:
     longest_s: float = 7.0
     gap_s: float = 0.08
     recording: str = "recording"
+    notes: tuple[Note, ...] = ()
+    """In the order of their beginnings."""
