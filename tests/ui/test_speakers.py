@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, FilePayload, Locator, Page, Playwright, expect
 
 from earwitness.archive.naming import proposal
 from earwitness.archive.told import piece
@@ -66,6 +66,10 @@ def talk(place: Place, title: str = "Talk", notices: tuple[tuple[str, str], ...]
     return ident
 
 
+def wav(content: bytes) -> FilePayload:
+    return {"name": "x.wav", "mimeType": "audio/wav", "buffer": content}
+
+
 def row(page: Page, name: str) -> Locator:
     return page.get_by_role("row").filter(has_text=name)
 
@@ -89,12 +93,11 @@ def test_a_person_comes_from_a_file_and_a_bad_one_is_told(browser: Browser, plac
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Name", exact=True).fill(EVIL)
         dialog.get_by_role("button", name="File").click()
-        clip = {"name": "x.wav", "mimeType": "audio/wav"}
-        dialog.get_by_label("Clip of the voice").set_input_files({**clip, "buffer": b"no sound"})  # type: ignore[typeddict-item]
+        dialog.get_by_label("Clip of the voice").set_input_files(wav(b"no sound"))
         dialog.get_by_role("button", name="Learn the voice").click()
         expect(dialog.get_by_role("alert")).to_contain_text("not a recording")
         expect(dialog.get_by_label("Name", exact=True)).to_have_value(EVIL)
-        dialog.get_by_label("Clip of the voice").set_input_files({**clip, "buffer": spoken("espeak", 1)})  # type: ignore[typeddict-item]
+        dialog.get_by_label("Clip of the voice").set_input_files(wav(spoken("espeak", 1)))
         dialog.get_by_role("button", name="Learn the voice").click()
         expect(row(page, EVIL)).to_contain_text("1 voice")
         expect(page.get_by_text(f"{EVIL} is known by voice now")).to_be_visible()
@@ -102,7 +105,7 @@ def test_a_person_comes_from_a_file_and_a_bad_one_is_told(browser: Browser, plac
         dialog.get_by_label("Name", exact=True).fill(EVIL.upper())
         expect(dialog.get_by_text(f"{EVIL} is known already")).to_be_visible()
         dialog.get_by_role("button", name="File").click()
-        dialog.get_by_label("Clip of the voice").set_input_files({**clip, "buffer": spoken("espeak", 4, 2)})  # type: ignore[typeddict-item]
+        dialog.get_by_label("Clip of the voice").set_input_files(wav(spoken("espeak", 4, 2)))
         dialog.get_by_role("button", name="Learn the voice").click()
         expect(row(page, EVIL)).to_contain_text("2 voices")
 
@@ -126,14 +129,14 @@ def test_a_person_comes_from_a_recording_and_is_heard(people: Page, place: Place
     expect(play).to_have_attribute("aria-pressed", "false")
     row(people, "Anna").get_by_role("link", name="1 recording").click()
     expect(people.locator("[data-hit]")).to_have_count(1)
-    expect(people.get_by_label("Speaker")).to_have_value(place.house.people.all()[0].id)
+    expect(people.get_by_label("Speaker", exact=True)).to_have_value(place.house.people.all()[0].id)
     place.house.archive.recordings.remove(ident)
 
 
-def test_a_person_speaks_into_the_microphone(playwright_: Playwright, place: Place, tmp_path: Path) -> None:
+def test_a_person_speaks_into_the_microphone(play: Playwright, place: Place, tmp_path: Path) -> None:
     sound = tmp_path / "voice.wav"
-    sound.write_bytes(spoken("espeak", 1, 2, 3))
-    browser = browsing.launched(playwright_, sound)
+    sound.write_bytes(spoken("espeak", 1, 5))
+    browser = browsing.launched(play, sound)
     with browsing.tab(browser, place.base) as page:
         page.goto("speakers")
         page.get_by_role("button", name="Add a person").click()
@@ -151,8 +154,8 @@ def test_a_person_speaks_into_the_microphone(playwright_: Playwright, place: Pla
     place.house.people.forget(dora.id)
 
 
-def test_without_a_microphone_it_is_told_what_to_do(playwright_: Playwright, place: Place) -> None:
-    browser = browsing.launched(playwright_, arguments=browsing.REAL)
+def test_without_a_microphone_it_is_told_what_to_do(play: Playwright, place: Place) -> None:
+    browser = browsing.launched(play, arguments=browsing.REAL)
     with browsing.tab(browser, place.base) as page:
         page.goto("speakers")
         page.get_by_role("button", name="Add a person").click()
@@ -222,8 +225,7 @@ def test_a_server_that_is_gone_loses_nothing_that_was_typed(browser: Browser, tm
         dialog = page.get_by_role("dialog")
         dialog.get_by_label("Name", exact=True).fill("Anna")
         dialog.get_by_role("button", name="File").click()
-        clip = {"name": "x.wav", "mimeType": "audio/wav", "buffer": spoken("espeak", 1)}
-        dialog.get_by_label("Clip of the voice").set_input_files(clip)  # type: ignore[arg-type]
+        dialog.get_by_label("Clip of the voice").set_input_files(wav(spoken("espeak", 1)))
     dialog.get_by_role("button", name="Learn the voice").click()
     expect(dialog.get_by_role("alert")).to_contain_text("Nothing you typed is lost")
     expect(dialog.get_by_label("Name", exact=True)).to_have_value("Anna")
