@@ -111,7 +111,9 @@ def test_the_same_wish_is_one_errand(http: httpx.Client, hub: Hub) -> None:
     assert first["id"] == second["id"] != other["id"]
 
 
-def test_a_fetch_that_is_stopped_goes_on_where_it_was(http: httpx.Client, hub: Hub) -> None:
+def test_a_fetch_that_is_stopped_goes_on_with_what_came_whole(
+    http: httpx.Client, hub: Hub, home: config.Settings
+) -> None:
     hub.holds = threading.Event()
     begun = pull(http)
     deadline = time.monotonic() + 60
@@ -125,7 +127,8 @@ def test_a_fetch_that_is_stopped_goes_on_where_it_was(http: httpx.Client, hub: H
     hub.holds.set()
     hub.holds, hub.sent = None, {}
     assert over(http, pull(http)["id"])["state"] == "done"
-    assert 0 < hub.sent["model.safetensors"] < len(hub.files["model.safetensors"])
+    assert set(hub.sent) == {"model.safetensors"}
+    assert sum(p.stat().st_size for p in home.models_folder.rglob("*.incomplete")) == 0
 
 
 @pytest.mark.parametrize(

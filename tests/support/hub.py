@@ -14,7 +14,7 @@ from pathlib import Path
 from typing_extensions import override
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-LARGE, HELD_S = 100_000, 30.0
+HELD_S = 30.0
 REPO = r"(?P<repo>[^/]+/[^/]+)"
 
 
@@ -32,7 +32,7 @@ class Hub:
     lie: bool = False
     """Announce a checksum that the weights do not have."""
     holds: threading.Event | None = None
-    """What large files wait for before their last quarter."""
+    """What weights wait for before their last quarter."""
     leads: str = ""
     """Where the next request of a file is sent on to."""
     logins: set[str] = field(default_factory=set)
@@ -149,7 +149,7 @@ class _Door(BaseHTTPRequestHandler):
             rest, self.its.break_at = rest[:at], None
             self.close_connection = True
         self.its.sent[name] = self.its.sent.get(name, 0) + len(rest)
-        if self.its.holds is not None and len(rest) > LARGE:
+        if self.its.holds is not None and name.endswith(".safetensors"):
             self.wfile.write(rest[: len(rest) * 3 // 4])
             rest = rest[len(rest) * 3 // 4 :]
             self.its.holds.wait(HELD_S)

@@ -71,7 +71,7 @@ def models(request: Request) -> Models:
 
 @router.post("/api/models/pull", status_code=202, summary="Fetch a model from the hub")
 def pull(request: Request, wanted: Pulling) -> ErrandTold:
-    """In its turn, in a process of its own; what breaks off goes on where it was when it is asked for again."""
+    """In its turn, in a process of its own. Files that came whole stay for the next try where it breaks off."""
     home = house.of(request)
     name, to = _wished(home.kit, wanted)
     return errand(home.errands.begin("pull", name, to=to, revision=wanted.revision))
@@ -90,7 +90,7 @@ def bench(request: Request, wanted: Named) -> ErrandTold:
 
 @router.delete("/api/models/errands/{ident}", summary="Stop an errand, or forget one that is over")
 def stop(request: Request, ident: str) -> ErrandTold:
-    """What was fetched of a model stays, so that it can go on."""
+    """Files of a model that came whole stay for the next try."""
     return errand(house.of(request).errands.cancel(ident))
 
 

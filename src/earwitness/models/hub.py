@@ -1,12 +1,14 @@
 """Fetches models from a hub that speaks Hugging Face's protocol, resuming and checking what comes.
 
-Only weights in safe formats, JSON and licence files are asked for. What is half there stays in a hidden folder of the
-model directory, so that the next try goes on with it; the model appears when all of it is there and sound.
+Only weights in safe formats, JSON and licence files are asked for. What has come stays in a hidden folder of the model
+directory, so that the next try goes on with it; the model appears when all of it is there and sound. Half of a file is
+gone on with by versions of the library before 2; later ones begin that file anew.
 
 Source: huggingface_hub 1 and 2, `HfApi.model_info` and `snapshot_download`. A token is taken from HF_TOKEN or from
 `hf auth login`, as that library does.
 """
 
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +26,9 @@ from earwitness.models.manifest import Origin
 TEXTS = ("*.json", "vocabulary.txt", "LICENSE*", "README.md")
 CACHE = ".cache"
 """What the library keeps beside the files to know how far it is."""
+
+LEFT = re.compile(r".+\.[0-9a-f]{8}\.incomplete")
+"""Half a file of a process that has ended, which versions from 2 on never go on with."""
 
 LOOK_S = 0.25
 """How often it is looked how much has come."""
@@ -92,6 +97,9 @@ def pull(
                 return here
             licence = next((t.removeprefix("license:") for t in info.tags or () if t.startswith("license:")), "")
             origin = Origin("pull", f"{api.endpoint}/{source}", info.sha or "", licence)
+            for path in partial.rglob("*.incomplete"):
+                if LEFT.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
             size = sum(s.size or 0 for s in info.siblings or () if s.rfilename in files)
             _room(repo, partial, size)
             with _watched(partial, size, told):

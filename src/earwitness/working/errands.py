@@ -1,7 +1,7 @@
 """Errands for the models: each is fetched or measured in a process of its own, one after another.
 
-What is known of them is in memory: an errand that a stop of the server cuts short is given again, and goes on where the
-fetching was. When one begins, ends or is cancelled, whoever listens to the topic `models` is told.
+What is known of them is in memory: an errand that a stop of the server cuts short is given again, and finds the files
+that came whole. When one begins, ends or is cancelled, whoever listens to the topic `models` is told.
 """
 
 import contextlib
@@ -104,7 +104,7 @@ class Errands:
         return made
 
     def cancel(self, ident: str) -> Errand:
-        """Stop one, or forget one that is over. What was fetched of it stays, so that it can go on. Raises NotFound."""
+        """Stop one, or forget one that is over. Files that came whole stay for the next try. Raises NotFound."""
         with self._lock:
             errand = self._known.get(ident)
             if errand is None:

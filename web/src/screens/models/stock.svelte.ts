@@ -49,11 +49,13 @@ export class Stock {
   pull = (name: string, to: Form | null): Promise<boolean> =>
     this.act(name, async () => {
       await api.POST("/api/models/pull", { body: { name, to, revision: "" } })
+      toast.info(w().pulling(name))
     })
 
   bench = (name: string): Promise<boolean> =>
     this.act(name, async () => {
       await api.POST("/api/models/bench", { body: { name } })
+      toast.info(w().benching(name), { description: w().calm })
     })
 
   /** Give a failed or stopped errand again. */
