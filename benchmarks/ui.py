@@ -151,7 +151,7 @@ def row(what: str, values: list[float], own: float | None = None, empty: int | N
 def own_ms(browser: Browser) -> float:
     """Processor time of all pages."""
     told = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
-    return 1000 * sum(one["cpuTime"] for one in told["processInfo"] if one["type"] == "renderer")
+    return 1000.0 * float(sum(one["cpuTime"] for one in told["processInfo"] if one["type"] == "renderer"))
 
 
 def opening(browser: Browser, base: str, ident: str, options: argparse.Namespace) -> list[list[Any]]:

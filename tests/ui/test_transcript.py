@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from earwitness.audio import decode
 from earwitness.config import Settings
 from earwitness.export import FORMATS
-from earwitness.export.layout import Note
+from earwitness.noted import Note
 from earwitness.types import Segment, Transcript
 from support import browser as browsing
 from support import sounds
