@@ -82,6 +82,7 @@ bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/api_latency.py
 	$(BIN)/python benchmarks/kills.py
 	$(BIN)/python benchmarks/meaning.py
+	$(BIN)/python benchmarks/ui.py
 
 docs: $(VENV)/.check
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs

@@ -19,6 +19,8 @@ PIECE = TUS | {"upload-offset": "0", "content-type": "application/offset+octet-s
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "PATCH /api/recordings/{ident}": {"title": "theirs", "speakers": {"S1": {"name": "Me"}}},
     "POST /api/recordings/{ident}/speakers": {"speaker": "S1", "into": "S2"},
+    "POST /api/recordings/{ident}/notes": {"start_s": 0, "end_s": 1, "text": "theirs"},
+    "PATCH /api/recordings/{ident}/notes/{number}": {"text": "theirs"},
     "PATCH /api/segments/{number}": {"revision": 0, "text": "never said"},
     "POST /api/segments/{number}/undo": {"revision": 0},
     "POST /api/segments/{number}/join": {"revision": 0},

@@ -123,6 +123,8 @@ def test_a_conversation_is_read_as_it_is_spoken(page: Page, site: str, said: lis
     assert missing(said, kept(site, recording)) == []
     assert browsing.barriers(page) == []
     browsing.picture(page, "record-done")
+    notes = httpx.get(f"{site}/api/recordings/{recording}/notes").json()["notes"]
+    assert [(note["kind"], note["text"]) for note in notes] == [("note", "the first <i>mark</i>")]
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as text").click()
     text = Path(saved.value.path()).read_text("utf-8")

@@ -63,6 +63,7 @@ archive:read
     GET /api/recordings/{ident}/clip
     GET /api/recordings/{ident}/segments
     GET /api/recordings/{ident}/outline
+    GET /api/recordings/{ident}/notes
     GET /api/recordings/{ident}/peaks
     GET /api/recordings/{ident}/find
     GET /api/segments/{number}
@@ -77,6 +78,9 @@ archive:write
     DELETE /api/recordings/{ident}
     POST /api/recordings/{ident}/transcribe
     POST /api/recordings/{ident}/speakers
+    POST /api/recordings/{ident}/notes
+    PATCH /api/recordings/{ident}/notes/{number}
+    DELETE /api/recordings/{ident}/notes/{number}
     PATCH /api/segments/{number}
     POST /api/segments/{number}/undo
     POST /api/segments/{number}/split

@@ -20,6 +20,11 @@ export class Failure extends Error {
   get away(): boolean {
     return this.status === 0 || this.status === 502 || this.status === 504
   }
+
+  /** It may be otherwise in a moment. */
+  get passing(): boolean {
+    return this.away || this.status === 503 || this.status === 429
+  }
 }
 
 /** OpenAI's doors put an object there, all others a sentence with the code beside it. */

@@ -728,6 +728,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/recordings/{ident}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Notes and highlights of a recording
+         * @description All of them.
+         */
+        get: operations["notes_api_recordings__ident__notes_get"];
+        put?: never;
+        /**
+         * Put a note to a recording
+         * @description A note, or a highlight.
+         */
+        post: operations["add_api_recordings__ident__notes_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/notes/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a note away
+         * @description Or a highlight.
+         */
+        delete: operations["remove_api_recordings__ident__notes__number__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Write something else into a note
+         * @description The place stays.
+         */
+        patch: operations["change_api_recordings__ident__notes__number__patch"];
+        trace?: never;
+    };
     "/api/recordings/{ident}/outline": {
         parameters: {
             query?: never;
@@ -2464,6 +2512,81 @@ export interface components {
             remedy: string;
         };
         /**
+         * NoteCard
+         * @description A note or a highlight; `by` is the id of who wrote it last, `at_s` when, by the Unix clock.
+         */
+        NoteCard: {
+            /** At S */
+            at_s: number;
+            /** By */
+            by: string;
+            /** End S */
+            end_s: number;
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /** Start S */
+            start_s: number;
+            /** Text */
+            text: string;
+        };
+        /**
+         * NoteCards
+         * @description Those of a recording, in the order of their beginnings.
+         */
+        NoteCards: {
+            /** Notes */
+            notes: components["schemas"]["NoteCard"][];
+        };
+        /**
+         * NoteForm
+         * @description A note or a highlight, from a time to one that is not earlier.
+         */
+        NoteForm: {
+            /**
+             * End S
+             * @description Second of the recording.
+             */
+            end_s: number;
+            /**
+             * Kind
+             * @default note
+             * @enum {string}
+             */
+            kind: "note" | "highlight";
+            /**
+             * Start S
+             * @description Second of the recording.
+             */
+            start_s: number;
+            /**
+             * Text
+             * @description Of a highlight, may be empty.
+             * @default
+             */
+            text: string;
+        };
+        /**
+         * NoteGone
+         * @description Which one was taken away.
+         */
+        NoteGone: {
+            /** Id */
+            id: number;
+        };
+        /**
+         * NoteText
+         * @description What a note says instead.
+         */
+        NoteText: {
+            /**
+             * Text
+             * @description Of a highlight, may be empty.
+             */
+            text: string;
+        };
+        /**
          * NoticeOf
          * @description Something the reader should know.
          */
@@ -2502,10 +2625,14 @@ export interface components {
         /**
          * OutlineTable
          * @description All segments in the order of time, a column each; `speaker` holds labels, or null for nobody.
+         *
+         *     `edited` are the ids of those that a person has changed.
          */
         OutlineTable: {
             /** Characters */
             characters: number[];
+            /** Edited */
+            edited: number[];
             /** End S */
             end_s: number[];
             /** Id */
@@ -3442,6 +3569,11 @@ export type NewKey = components['schemas']['NewKey'];
 export type NewPassword = components['schemas']['NewPassword'];
 export type NewUser = components['schemas']['NewUser'];
 export type Note = components['schemas']['Note'];
+export type NoteCard = components['schemas']['NoteCard'];
+export type NoteCards = components['schemas']['NoteCards'];
+export type NoteForm = components['schemas']['NoteForm'];
+export type NoteGone = components['schemas']['NoteGone'];
+export type NoteText = components['schemas']['NoteText'];
 export type NoticeOf = components['schemas']['NoticeOf'];
 export type OccurrenceCard = components['schemas']['OccurrenceCard'];
 export type OccurrenceCards = components['schemas']['OccurrenceCards'];
@@ -4835,6 +4967,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OccurrenceCards"];
+                };
+            };
+        };
+    };
+    notes_api_recordings__ident__notes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteCards"];
+                };
+            };
+        };
+    };
+    add_api_recordings__ident__notes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteForm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteCard"];
+                };
+            };
+        };
+    };
+    remove_api_recordings__ident__notes__number__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteGone"];
+                };
+            };
+        };
+    };
+    change_api_recordings__ident__notes__number__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteText"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteCard"];
                 };
             };
         };
