@@ -11,7 +11,7 @@ from earwitness.archive.recordings import Recordings
 from earwitness.archive.viewer import HOUSE, Viewer
 from earwitness.archive.writer import Writer
 from earwitness.errors import BadInput, NotFound
-from earwitness.export.layout import Note
+from earwitness.noted import Note
 from earwitness.types import Provenance, Segment, Transcript
 
 SPOKEN = Transcript(

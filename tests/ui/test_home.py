@@ -22,8 +22,10 @@ def test_somebody_new_gets_to_a_transcript(browser: Browser, tmp_path: Path) -> 
         browsing.tab(browser, base, allowed=("401",)) as page,
     ):
         page.goto("")
-        assert browsing.barriers(page) == []
-        browsing.picture(page, "setup")
+        for theme in ("light", "dark", "contrast"):
+            page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+            assert browsing.barriers(page) == [], theme
+            browsing.picture(page, f"setup-{theme}")
         page.get_by_label("Setup code").fill("wrong")
         page.get_by_label("Your name").fill("Anna")
         page.get_by_label("A password").fill(PASSWORD)

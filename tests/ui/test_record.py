@@ -3,6 +3,7 @@
 The connection is cut and the server killed while somebody speaks: what is missing afterwards is the point.
 """
 
+import base64
 import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
@@ -122,6 +123,8 @@ def test_a_conversation_is_read_as_it_is_spoken(page: Page, site: str, said: lis
     assert missing(said, kept(site, recording)) == []
     assert browsing.barriers(page) == []
     browsing.picture(page, "record-done")
+    notes = httpx.get(f"{site}/api/recordings/{recording}/notes").json()["notes"]
+    assert [(note["kind"], note["text"]) for note in notes] == [("note", "the first <i>mark</i>")]
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as text").click()
     text = Path(saved.value.path()).read_text("utf-8")
@@ -129,6 +132,26 @@ def test_a_conversation_is_read_as_it_is_spoken(page: Page, site: str, said: lis
     assert re.search("Speaker [2-9]:", text)
     page.get_by_role("link", name="Open the transcript").click()
     expect(page.get_by_text("Endgame <b>").first).to_be_visible()
+
+
+def test_what_a_tab_plays_is_read(play: Playwright, site: str, sample: Path) -> None:
+    title = "a tab that talks"
+    wav = base64.b64encode(sounds.wav(decode.decode(sample, to_s=6.0).samples)).decode()
+    found = browsing.launched(play, arguments=(*browsing.REAL, f"--auto-select-tab-capture-source-by-title={title}"))
+    with browsing.tab(found, site) as page:
+        tab = page.context.new_page()
+        tab.set_content(f"<title>{title}</title><audio src='data:audio/wav;base64,{wav}'></audio>")
+        page.bring_to_front()
+        page.goto("record")
+        page.get_by_text("Browser tab").click()
+        page.get_by_role("button", name="Start recording").click()
+        expect(page.get_by_role("status").get_by_text("Listening")).to_be_visible(timeout=WAIT_MS)
+        tab.evaluate("document.querySelector('audio').play()")
+        expect(page.get_by_role("log")).to_contain_text("do you hear me", ignore_case=True, timeout=WAIT_MS)
+        tab.close()  # and with it its sound
+        expect(page.get_by_text("The tab is shared no longer")).to_be_visible(timeout=WAIT_MS)
+        stop(page)
+    found.close()
 
 
 # ── faults ──

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from earwitness.audio import decode
 from earwitness.config import Settings
-from earwitness.export.layout import Note
+from earwitness.noted import Note
 from support import browser as browsing
 from support import sounds
 from support.scribes import LINES, Place, opened, rows, said, saved, write

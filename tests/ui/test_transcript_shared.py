@@ -189,9 +189,8 @@ def test_typing_does_not_wait_for_a_server_that_is_slow(page: Page, place: Place
             route.continue_()
 
     page.route("**/api/segments/*", hold)
-    write(page, found.first, "One")
     with page.expect_request(lambda r: r.method == "PATCH"):
-        pass
+        write(page, found.first, "One")
     page.keyboard.press("End")
     page.keyboard.type(", two, three.")
     expect(page.get_by_label("Text of the segment")).to_have_value("One, two, three.")

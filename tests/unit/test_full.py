@@ -11,8 +11,9 @@ import pytest
 from earwitness import batch, types
 from earwitness.errors import BadInput
 from earwitness.export import full
-from earwitness.export.layout import Layout, Note
+from earwitness.export.layout import Layout
 from earwitness.kit import Kit
+from earwitness.noted import Note
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Ask, Transcript
 

@@ -54,7 +54,7 @@ from earwitness.api.figures import Figures
 from earwitness.api.history import EACH_S
 from earwitness.api.house import House
 from earwitness.api.issuer import Issuer
-from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
+from earwitness.api.live import chunks, realtime, realtime_secrets, whisperlive, ws, wyoming
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.live.storeroom import recover
@@ -126,7 +126,6 @@ DOORS = (
     uploading,
     ws,
     chunks,
-    page,
     ui,
     realtime,
     realtime_secrets,

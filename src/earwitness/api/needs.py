@@ -10,7 +10,7 @@ from functools import cache
 
 from starlette.routing import compile_path
 
-OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live", "/app")
+OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/app")
 """Paths, and all below them, that need neither login nor key."""
 
 OPEN_DOORS = ("/api/setup", "/api/login", "/api/login/oidc", "/api/login/oidc/callback")

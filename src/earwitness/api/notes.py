@@ -10,7 +10,7 @@ from earwitness.api.recordings import Ident
 from earwitness.api.schemas import PlainError
 from earwitness.api.viewing import viewer
 from earwitness.archive.notes import LATEST_S, LONGEST, Noted, Notes
-from earwitness.export.layout import Note
+from earwitness.noted import Note
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": PlainError, "description": "An error"} for status in (400, 401, 404, 503, 507)

@@ -21,7 +21,7 @@ from earwitness.archive.shapes import clean
 from earwitness.archive.viewer import HOUSE, Viewer
 from earwitness.archive.writer import Writer
 from earwitness.errors import BadInput, NotFound
-from earwitness.export.layout import Note
+from earwitness.noted import Note
 
 LONGEST = 5_000
 """Characters of a note."""

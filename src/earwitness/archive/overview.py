@@ -57,8 +57,11 @@ class Overview:
             seen(connection, recording, viewer)
             assert connection is not None
             found = connection.execute(asked).all()
-        columns = list(zip(*found, strict=True))[:5]
-        return Outline(*columns, edited=[one.id for one in found if one.by_person])
+        if not found:
+            return Outline()
+        ids, start_s, end_s, speakers, characters, by_person = zip(*found, strict=True)
+        edited = [ident for ident, by in zip(ids, by_person, strict=True) if by]
+        return Outline(ids, start_s, end_s, speakers, characters, edited)
 
     def find(
         self, recording: str, text: str, viewer: Viewer = HOUSE, *, case: bool = False, most: int = MOST_FOUND

@@ -2,15 +2,7 @@
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What a person has put to a place of a recording: a `note`, or a `highlight`, which may say nothing."""
-
-    start_s: float
-    end_s: float
-    kind: str
-    text: str
+from earwitness.noted import Note
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 
 from earwitness.audio import timebase
 from earwitness.export import labels
-from earwitness.export.layout import Layout, Note
+from earwitness.export.layout import Layout
+from earwitness.noted import Note
 from earwitness.spread import timed_words
 from earwitness.types import Transcript, Word
 

@@ -5168,7 +5168,7 @@ export interface operations {
     begin_api_login_oidc_get: {
         parameters: {
             query?: {
-                /** @description The page to return to, such as `/live`. */
+                /** @description The page to return to, such as `/app/files`. */
                 next?: string;
             };
             header?: never;

@@ -1,6 +1,7 @@
 // The recording of this page: sound, its talk with the server, and what was said. It goes on while other screens are shown.
-import { api, at } from "../../api/client"
+import { api, at, Failure } from "../../api/client"
 import { recording } from "../../state/recording.svelte"
+import { noted, type Part } from "./marks"
 import { Said } from "./said.svelte"
 import { loudness, NoSound, RATE, Sound, type From } from "./sound"
 import { Talk, type Place, type Standing } from "./talk"
@@ -56,6 +57,8 @@ class Recorder {
   gone = $state(false)
   /** Ids of the recordings that it becomes; more than one where the server was away for too long. */
   recordings = $state.raw<readonly string[]>([])
+  /** Why marks could not be kept in the archive. */
+  unkept = $state.raw<Failure | null>(null)
   interrupted = $state.raw<Interrupted | null>(null)
   /** Where the sound comes from. */
   from = $state<From>("microphone")
@@ -64,6 +67,8 @@ class Recorder {
   readonly on = $derived(this.standing !== "idle" && this.standing !== "over" && this.standing !== "failed")
   private sound: Sound | null = null
   private talk: Talk | null = null
+  private parts: readonly Part[] = []
+  private readonly noted = new Set<string>()
   private begun: Omit<Interrupted, keyof Place> | null = null
   private session = ""
   private rate = RATE
@@ -141,8 +146,23 @@ class Recorder {
   /** As before the first recording. */
   clear(): void {
     if (this.on) return
-    Object.assign(this, { standing: "idle", why: "", heard_s: 0, unsafe_s: 0, lost_s: 0, lag_s: null, recordings: [] })
+    Object.assign(this, { standing: "idle", why: "", heard_s: 0, unsafe_s: 0, lost_s: 0, lag_s: null, recordings: [], unkept: null, parts: [] })
+    this.noted.clear()
     this.said = new Said()
+  }
+
+  /** Marks become notes of the recording in the archive. */
+  async keepMarks(): Promise<void> {
+    this.unkept = null
+    try {
+      for (const mark of this.said.marks) {
+        if (this.noted.has(mark.key)) continue
+        await noted(mark, this.parts)
+        this.noted.add(mark.key)
+      }
+    } catch (error) {
+      this.unkept = error instanceof Failure ? error : new Failure(String(error), "", 0)
+    }
   }
 
   again(): void {
@@ -188,6 +208,8 @@ class Recorder {
       open: () => new WebSocket(address, ["earwitness"]),
       tell: (told, base_s) => {
         this.said.told(told, base_s)
+        const { recording } = told.type === "welcome" ? told : { recording: null }
+        if (recording && !this.parts.some((part) => part.recording === recording)) this.parts = [...this.parts, { recording, base_s }]
         if (told.type === "final") this.lag_s = this.now_s - base_s - told.segment.end_s
         if (told.type === "partial") this.lag_s = this.now_s - base_s - told.end_s
       },
@@ -234,6 +256,7 @@ class Recorder {
     this.session = ""
     recording.on = false
     tab.set(null)
+    void this.keepMarks()
   }
 
   private unheard(): void {
