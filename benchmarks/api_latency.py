@@ -137,7 +137,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, reached(options.database) as database:
         rows = measure(Path(name), database, options)
     title = f"The API while {options.sessions} live sessions run, {options.segments} segments"
-    common.report("api_latency", title, COLUMNS, rows)
+    common.report("api_latency_postgresql" if options.database else "api_latency", title, COLUMNS, rows)
 
 
 if __name__ == "__main__":

@@ -355,7 +355,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, reached(options.database) as database:
         row = measure(Path(name), database, options)
-    common.report("kills", "A server that is killed under load: what was acknowledged and lost", COLUMNS, [row])
+    name = "kills_postgresql" if options.database else "kills"
+    common.report(name, "A server that is killed under load: what was acknowledged and lost", COLUMNS, [row])
     if any(row[n] for n in (3, 5, 7, 9, 10)):
         sys.exit(1)
 

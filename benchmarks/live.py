@@ -266,7 +266,8 @@ def main() -> None:
                 if options.find_limit:
                     break
     title = f"Live text, {options.seconds:g} s a stream" + (", speakers told apart" if options.speakers else "")
-    common.report("live_with_speakers" if options.speakers else "live", title, COLUMNS, rows)
+    how = {"live_with_speakers": options.speakers, "live_limit": options.find_limit, "live_stress": options.no_drops}
+    common.report(next((name for name, wanted in how.items() if wanted), "live"), title, COLUMNS, rows)
     if options.no_drops and failed:
         sys.exit(1)
 
