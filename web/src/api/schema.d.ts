@@ -672,7 +672,7 @@ export interface paths {
         post?: never;
         /**
          * Stop an errand, or forget one that is over
-         * @description What was fetched of a model stays, so that it can go on.
+         * @description Files of a model that came whole stay for the next try.
          */
         delete: operations["stop_api_models_errands__ident__delete"];
         options?: never;
@@ -691,7 +691,7 @@ export interface paths {
         put?: never;
         /**
          * Fetch a model from the hub
-         * @description In its turn, in a process of its own; what breaks off goes on where it was when it is asked for again.
+         * @description In its turn, in a process of its own. Files that came whole stay for the next try where it breaks off.
          */
         post: operations["pull_api_models_pull_post"];
         delete?: never;
