@@ -38,7 +38,11 @@ export class Stock {
   busy = $state<Record<string, boolean>>({})
   private readonly lively = $derived(Boolean(this.load.value?.errands.some(open) || this.load.value?.models.some((model) => model.loading)))
 
+  /** Errands that were open when it was last looked. */
+  private before = new Set<string>()
+
   constructor() {
+    $effect(() => this.tell(this.load.value?.errands ?? []))
     $effect(() => {
       if (!this.lively) return
       const timer = setInterval(() => void this.load.again(), EACH_MS)
@@ -94,6 +98,17 @@ export class Stock {
       const { freed } = await data(api.DELETE("/api/models/{name}", { params: { path: { name: model.name } } }))
       toast.success(w().removed(model.name, bytes(freed)))
     })
+
+  /** Say what came of errands, wherever on the page somebody is. */
+  private tell(errands: readonly ErrandTold[]): void {
+    for (const errand of errands) {
+      if (!this.before.has(errand.id) || open(errand) || errand.state === "cancelled") continue
+      const pull = errand.what === "pull"
+      if (errand.state === "done") toast.success(pull ? w().pulled(errand.name) : w().benched(errand.name))
+      else toast.error(pull ? w().notPulled(errand.name) : w().notBenched(errand.name), { description: `${errand.error}. ${errand.remedy}` })
+    }
+    this.before = new Set(errands.filter(open).map((errand) => errand.id))
+  }
 
   /** Do something to a model; whether it went well. What is shown is fetched anew either way. */
   private async act(name: string, run: () => Promise<void>): Promise<boolean> {
