@@ -71,7 +71,7 @@ class Kit:
         self._broken: dict[Plan, tuple[float, str]] = {}
         self.machine: Machine = probe.machine()
         self.power = Watch(settings.power, probe.readings, clock=clock)
-        self.catalog = Catalog(settings.models_folder, settings.aliases)
+        self.catalog = Catalog(settings.models_folder, settings.aliases, settings.chosen)
         self.engines: Plugins[Spec] = Plugins(ENGINES)
         self._measured: tuple[int, dict[str, Measured]] = 0, {}
         _check_isolated(settings, self.engines)

@@ -20,6 +20,7 @@ from earwitness.archive.recordings import MOST as MOST_RECORDINGS
 from earwitness.archive.recordings import Recording, Wanted
 from earwitness.archive.whole import Archive
 from earwitness.errors import BadInput
+from earwitness.export.layout import Layout
 from earwitness.types import Speaker
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -242,10 +243,11 @@ def exported(request: Request, ident: Ident, format: Annotated[str, Query(max_le
     """The transcript as it stands now, in one of the formats of docs/formats.md."""
     form = export.find(format)
     found = _archive(request).recordings.transcript(ident, viewer(request))
+    layout = Layout(notes=tuple(n.note for n in _archive(request).notes.all(ident, viewer(request))))
     if form.speakers and not found.speakers:
         raise BadInput(f"{form.name} tells who speaks, and of this recording that is not known", param="format")
     head = {"content-disposition": f'attachment; filename="{ident}.{form.extension}"'}
-    return Response(export.render(found, form.name), media_type=form.media_type, headers=head)
+    return Response(export.render(found, form.name, layout), media_type=form.media_type, headers=head)
 
 
 # ── segments ──
