@@ -194,3 +194,29 @@ def test_another_persons_is_not_there(http: httpx.Client, archive: Archive, monk
         assert http.request(method, url, json=body).status_code == 404, url
     assert http.get(URL).json()["recordings"] == []
     assert archive.recordings.transcript(theirs) == SPOKEN
+
+
+def test_notes_come_and_go_and_leave_with_the_recording(http: httpx.Client, ident: str) -> None:
+    url = f"/api/recordings/{ident}/notes"
+    note = {"start_s": 4.5, "end_s": 5.5, "text": "Ask --> Anna\n\nabout it"}
+    made = http.post(url, json=note)
+    assert made.status_code == 201
+    light = http.post(url, json={"start_s": 0, "end_s": 1, "kind": "highlight"}).json()
+    assert [n["kind"] for n in http.get(url).json()["notes"]] == ["highlight", "note"]
+    exported = http.get(f"/api/recordings/{ident}/export", params={"format": "json"}).json()
+    assert exported["notes"] == [
+        {"start_s": 0.0, "end_s": 1.0, "kind": "highlight", "text": ""},
+        {**note, "kind": "note"},
+    ]
+    vtt = http.get(f"/api/recordings/{ident}/export", params={"format": "vtt"}).text
+    assert vtt.count("NOTE") == 1
+    assert "NOTE 00:00:04.500\nAsk -> Anna\nabout it\n\n" in vtt
+    number = made.json()["id"]
+    assert http.patch(f"{url}/{number}", json={"text": "Done"}).json()["text"] == "Done"
+    assert http.patch(f"{url}/{number}", json={"text": ""}).status_code == 400
+    assert http.post(url, json={"start_s": 2, "end_s": 1, "text": "x"}).status_code == 400
+    assert http.post(url, json={"start_s": 0, "end_s": 1, "kind": "poem", "text": "x"}).status_code == 400
+    for one in (number, light["id"]):
+        assert http.delete(f"{url}/{one}").json() == {"id": one}
+    assert http.delete(f"{url}/{number}").status_code == 404
+    assert "notes" not in http.get(f"/api/recordings/{ident}/export", params={"format": "json"}).json()

@@ -52,6 +52,7 @@ def editing(database: Database, writer: Writer) -> Editing:
 
 def test_the_outline_has_all_segments_in_order(database: Database, editing: Editing, ident: str) -> None:
     found = Overview(database).outline(ident)
+    assert found.edited == []
     assert list(found.ids) == [said.id for said in editing.page(ident)]
     assert list(found.start_s) == [0.0, 2.0, 4.0, 6.0, 8.0]
     assert list(found.speakers) == [who for who, _ in SAID]

@@ -19,6 +19,8 @@ PIECE = TUS | {"upload-offset": "0", "content-type": "application/offset+octet-s
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "PATCH /api/recordings/{ident}": {"title": "theirs", "speakers": {"S1": {"name": "Me"}}},
     "POST /api/recordings/{ident}/speakers": {"speaker": "S1", "into": "S2"},
+    "POST /api/recordings/{ident}/notes": {"start_s": 0, "end_s": 1, "text": "theirs"},
+    "PATCH /api/recordings/{ident}/notes/{number}": {"text": "theirs"},
     "PATCH /api/segments/{number}": {"revision": 0, "text": "never said"},
     "POST /api/segments/{number}/undo": {"revision": 0},
     "POST /api/segments/{number}/join": {"revision": 0},
@@ -60,9 +62,12 @@ def every(home: Path) -> list[tuple[str, str]]:
 
 
 def filled(template: str, ids: Mapping[str, str]) -> str:
-    """A path: each parameter is the id of the longest beginning of the template that is named, or of ``""``."""
+    """A path: each parameter is the id of the longest beginning of the template that is named, or of ``""``.
+
+    What is counted within something else has the id of ``""``.
+    """
     wanted = max((start for start in ids if template.startswith(start)), key=len)
-    return re.sub(r"\{[^}]*\}", ids[wanted], template)
+    return re.sub(r"\{[^}]*\}", lambda found: ids["" if found[0] == "{number}" else wanted], template)
 
 
 def call(http: httpx.Client, method: str, template: str, path: str, **query: str) -> httpx.Response:

@@ -1,5 +1,6 @@
 """The transcript's editor: heard, read and corrected, by mouse and by keyboard."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,10 +9,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from earwitness.audio import decode
 from earwitness.config import Settings
 from earwitness.export import FORMATS
+from earwitness.noted import Note
 from earwitness.types import Segment, Transcript
 from support import browser as browsing
+from support import sounds
 from support.scribes import LINES, Place, opened, rows, said, saved, write
 from support.server import housed
 
@@ -32,7 +36,7 @@ def test_a_recording_of_a_job_is_heard_and_corrected(page: Page, place: Place, s
     http = httpx.Client(base_url=place.base, timeout=120)
     job = http.post(
         "/api/jobs",
-        files={"file": ("talk.wav", sample.read_bytes())},
+        files={"file": ("talk.wav", sounds.wav(decode.decode(sample, to_s=14.0).samples))},
         data={"speakers": "auto", "keep_audio": "true", "words": "true"},
     ).json()
     while (job := http.get(f"/api/jobs/{job['id']}").json())["state"] != "done":
@@ -67,7 +71,7 @@ def test_sound_goes_on_over_pieces_and_skips_silence(page: Page, place: Place) -
         page.keyboard.press("]")
     expect(page.get_by_role("button", name="Speed: 3")).to_be_visible()
     page.keyboard.press("Space")
-    expect(slider).to_have_attribute("aria-valuenow", "3", timeout=10_000)
+    expect(slider).to_have_attribute("aria-valuenow", re.compile("^[3-9]$"), timeout=10_000)
     expect(slider).to_have_attribute("aria-valuenow", "10", timeout=10_000)
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
     page.keyboard.press("j")
@@ -104,6 +108,23 @@ def test_silence_is_left_out(page: Page, place: Place) -> None:
     page.keyboard.press("Space")
 
 
+def test_a_click_lets_it_be_heard_and_a_second_one_be_written_wherever_it_is(page: Page, place: Place) -> None:
+    ident = place.recording(said(*(("S1", f"This is sentence {n}.") for n in range(40))), sound=1)
+    found = opened(page, ident)
+    low = found.nth(13).locator("[data-text]")
+    box = low.bounding_box()
+    assert box is not None
+    assert box["y"] > 600, "so low that following it would scroll"
+    page.mouse.move(box["x"] + 5, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.up()
+    page.wait_for_function("() => CSS.highlights.get('ew-spoken')?.size === 1")
+    page.mouse.down(click_count=2)
+    page.mouse.up(click_count=2)
+    expect(found.nth(13).get_by_label("Text of the segment")).to_be_focused()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+
+
 # ── writing ──
 def test_a_text_is_changed_in_its_place_taken_back_and_done_again(page: Page, place: Place) -> None:
     ident = place.recording(said(*LINES))
@@ -130,7 +151,7 @@ def test_a_text_is_changed_in_its_place_taken_back_and_done_again(page: Page, pl
     expect(dialog.locator("del").first).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_role("button", name="More").first.click()
-    page.get_by_role("menuitem", name="Show what was changed").click()
+    page.get_by_role("menuitem", name="Compare with the original").click()
     expect(found.first.locator("del")).to_have_text("Their")
 
 
@@ -301,18 +322,27 @@ def test_a_recording_that_is_taken_away_says_so(browser: Browser, place: Place) 
         expect(page.get_by_text("There is no such recording")).to_be_visible()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark", "contrast"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_nobody_is_kept_out(browser: Browser, place: Place, theme: str, width: int) -> None:
-    arabic = said(
-        ("S1", "مرحبا بكم في هذا التسجيل."), ("S2", "شكرا <b>لكم</b>"), language="ar", names={"S1": "<b>سارة</b>"}
-    )
-    found = {
-        "talk": place.recording(said(*LINES), sound=1),
-        "right-to-left": place.recording(arabic, "تسجيل <script>alert(1)</script>"),
-        "nobody": place.recording(said((None, "Who says this?"), (None, "Nobody knows.")), ""),
-        "silence": place.recording(said(), "Silence"),
+@pytest.mark.parametrize(
+    ("theme", "width", "other"),
+    [
+        ("light", 2200, "right-to-left"),
+        ("dark", 1280, "nobody"),
+        ("contrast", 390, "silence"),
+        ("light", 390, "right-to-left"),
+    ],
+)
+def test_nobody_is_kept_out(browser: Browser, place: Place, theme: str, width: int, other: str) -> None:
+    talk = place.recording(said(*LINES), sound=1)
+    for kind, text in (("highlight", ""), ("note", "Ask Anna about it.")):
+        place.house.archive.notes.add(talk, Note(5.0, 9.0, kind, text))
+    others = {
+        "right-to-left": said(
+            ("S1", "مرحبا بكم في هذا التسجيل."), ("S2", "شكرا <b>لكم</b>"), language="ar", names={"S1": "<b>سارة</b>"}
+        ),
+        "nobody": said((None, "Who says this?"), (None, "Nobody knows.")),
+        "silence": said(),
     }
+    found = {"talk": talk, other: place.recording(others[other], "تسجيل <script>alert(1)</script>")}
     with browsing.tab(browser, place.base, viewport={"width": width, "height": 800}) as page:
         page.add_init_script(f"localStorage.setItem('earwitness.theme', '{theme}')")
         for name, ident in found.items():
@@ -326,6 +356,7 @@ def test_nobody_is_kept_out(browser: Browser, place: Place, theme: str, width: i
                 expect(page.get_by_role("slider")).to_be_visible()
                 expect(page.get_by_text("being made")).to_have_count(0)
                 page.locator("[data-row]").nth(1).focus()
+                page.keyboard.press("Shift+ArrowDown")
             assert browsing.barriers(page) == [], name
             browsing.picture(page, f"transcript-{name}-{theme}-{width}")
             assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), name

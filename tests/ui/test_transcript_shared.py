@@ -1,11 +1,13 @@
 """A transcript that several work on, with a server that goes away, a login that ends, and rights that some lack."""
 
+import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pydantic import SecretStr
 
 from earwitness.config import Settings
@@ -136,6 +138,16 @@ def test_a_login_that_ends_in_mid_edit_costs_nothing(browser: Browser, tmp_path:
             saved(page)
             assert place.texts(ident)[0] == "After the login."
             http.close()
+            page.context.request.post(f"{base}/api/logout")
+            page.keyboard.press("Escape")
+            page.keyboard.press("n")
+            page.get_by_role("textbox", name="Note").fill("Nor is a note.")
+            page.keyboard.press("Escape")
+            expect(page.get_by_role("note").get_by_text("not saved yet")).to_be_visible()
+            dialog.get_by_label("Password").fill(anna["password"])
+            dialog.get_by_role("button", name="Log in").click()
+            expect(page.locator("aside").get_by_text("Nor is a note.")).to_be_visible()
+            assert [n.note.text for n in house.archive.notes.all(ident)] == ["Nor is a note."]
 
 
 def test_who_may_only_read_changes_nothing(browser: Browser, tmp_path: Path) -> None:
@@ -162,3 +174,136 @@ def test_who_may_only_read_changes_nothing(browser: Browser, tmp_path: Path) -> 
             expect(page.get_by_role("button", name="Change the title")).to_have_count(0)
             page.get_by_role("button", name="More").first.click()
             expect(page.get_by_role("menuitem", name="Delete")).to_have_count(0)
+
+
+# ── what else may be wrong ──
+def test_typing_does_not_wait_for_a_server_that_is_slow(page: Page, place: Place) -> None:
+    ident = place.recording(said(*LINES))
+    found = opened(page, ident)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "PATCH":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/segments/*", hold)
+    with page.expect_request(lambda r: r.method == "PATCH"):
+        write(page, found.first, "One")
+    page.keyboard.press("End")
+    page.keyboard.type(", two, three.")
+    expect(page.get_by_label("Text of the segment")).to_have_value("One, two, three.")
+    expect(page.get_by_text("Saving")).to_be_visible()
+    page.unroute("**/api/segments/*")
+    for route in held:
+        route.continue_()
+    saved(page)
+    assert place.texts(ident)[0] == "One, two, three."
+
+
+def test_a_server_that_is_too_busy_is_asked_again(browser: Browser, place: Place) -> None:
+    ident = place.recording(said(*LINES))
+    busy = {"outline": 2, "segments?": 2}
+
+    def refuse(route: Route) -> None:
+        what = next(name for name in busy if f"/{name}" in route.request.url)
+        busy[what] -= 1
+        if busy[what] >= 0:
+            route.fulfill(status=503, headers={"retry-after": "1"}, json={"error": "Too busy.", "code": "busy"})
+        else:
+            route.continue_()
+
+    with browsing.tab(browser, place.base, allowed=("503",)) as page:
+        page.route(re.compile("/outline|/segments[?]"), refuse)
+        opened(page, ident)
+        expect(rows(page)).to_have_count(4)
+        expect(page.get_by_text("Too busy.")).to_have_count(0)
+
+
+def test_what_is_not_there_is_not_asked_for_for_ever(browser: Browser, place: Place) -> None:
+    with browsing.tab(browser, place.base, allowed=("404",)) as page:
+        asked: list[str] = []
+        page.on("request", lambda r: asked.append(r.url) if r.url.endswith("/outline") else None)
+        page.goto("t/r_none")
+        expect(page.get_by_text("There is no such recording")).to_be_visible()
+        expect(page.get_by_text("Connected")).to_be_attached()
+        page.wait_for_timeout(500)
+        assert len(asked) <= 2
+
+
+def test_names_and_texts_are_no_html(page: Page, place: Place) -> None:
+    bad = "<img src=x onerror='window.broken=1'>"
+    ident = place.recording(said(("S1", f"{bad} he said"), ("S2", "Yes."), names={"S1": bad}), bad)
+    found = opened(page, ident)
+    found.first.focus()
+    page.keyboard.press("n")
+    page.get_by_role("textbox", name="Note").fill(bad)
+    page.keyboard.press("Escape")
+    expect(page.locator("aside").get_by_text(bad)).to_have_count(2)
+    write(page, found.first, f"{bad} she said")
+    page.keyboard.press("Escape")
+    saved(page)
+    page.keyboard.press("h")
+    expect(page.get_by_role("dialog").locator("ins")).to_have_text(re.compile("she"))
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", level=1)).to_have_text(bad)
+    assert page.evaluate("document.querySelectorAll('img[src=x]').length") == 0
+    assert page.evaluate("window.broken") is None
+
+
+def test_right_to_left_and_left_to_right_stand_side_by_side(page: Page, place: Place) -> None:
+    lines = ("S1", "مرحبا بكم في هذا التسجيل."), ("S2", "And this is English, 3:45."), ("S1", "شكرا Anna لكم")
+    found = opened(page, place.recording(said(*lines, language="ar"), sound=1))
+    ways = found.locator("[data-text]").evaluate_all("all => all.map((p) => getComputedStyle(p).direction)")
+    assert ways == ["rtl", "ltr", "rtl"]
+    boxes = found.first.evaluate(
+        "row => ['[data-text]', 'button[title^=Hear]'].map((one) => row.querySelector(one).getBoundingClientRect().x)"
+    )
+    assert boxes[0] < boxes[1], "the time stands before the text, which is on its right"
+    slider = page.get_by_role("slider", name="Position")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuenow", "5")
+    assert slider.evaluate("one => getComputedStyle(one).direction") == "ltr"
+    text = found.first.locator("[data-text]")
+    width = text.evaluate("p => p.getBoundingClientRect().width")
+    text.click(position={"x": width - 5, "y": 8})  # its first word
+    expect(slider).to_have_attribute("aria-valuenow", re.compile("^[01]$"))
+    page.keyboard.press("Enter")
+    box = page.get_by_label("Text of the segment")
+    assert box.evaluate("one => getComputedStyle(one).direction") == "rtl"
+
+
+def test_where_nobody_is_known_somebody_can_be_named(page: Page, place: Place) -> None:
+    ident = place.recording(said((None, "Who says this?"), (None, "Nobody knows.")))
+    found = opened(page, ident)
+    expect(page.get_by_text("It is not known who speaks")).to_be_visible()
+    found.nth(1).focus()
+    page.keyboard.press("s")
+    page.get_by_role("menuitem", name="A new speaker").click()
+    expect(page.locator("aside").get_by_text("Speaker 1")).to_be_visible()
+    saved(page)
+    assert place.who(ident) == [None, "S1"]
+
+
+def test_nothing_was_said(page: Page, place: Place) -> None:
+    page.goto(f"t/{place.recording(said(), 'Silence')}")
+    expect(page.get_by_text("Nobody says anything here")).to_be_visible()
+    for key in ("ArrowDown", "Enter", "m", "n", "r", "s", "h", "c", "Space"):
+        page.keyboard.press(key)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+
+
+def test_sound_that_was_deleted_leaves_the_text(browser: Browser, place: Place) -> None:
+    ident = place.recording(said(*LINES), sound=1)
+    shutil.rmtree(place.house.archive.folder / "audio" / ident)
+    with browsing.tab(browser, place.base, allowed=("404", "410", "503", "500")) as page:
+        found = opened(page, ident)
+        page.get_by_role("button", name="Play", exact=True).click()
+        expect(page.get_by_text("The sound can't be played")).to_be_visible()
+        write(page, found.first, "Corrected all the same.")
+        page.keyboard.press("Escape")
+        saved(page)
+        assert place.texts(ident)[0] == "Corrected all the same."

@@ -11,7 +11,9 @@ import pytest
 from earwitness import batch, types
 from earwitness.errors import BadInput
 from earwitness.export import full
+from earwitness.export.layout import Layout
 from earwitness.kit import Kit
+from earwitness.noted import Note
 from earwitness.stages.recipe import Recipe
 from earwitness.types import Ask, Transcript
 
@@ -42,6 +44,13 @@ def test_real_output_comes_back_whole(real: Transcript) -> None:
     assert full.loads(full.dumps(real)) == real
 
 
+def test_what_was_noted_stands_there_only_where_something_was(real: Transcript) -> None:
+    noted = json.loads(full.dumps(real, Layout(notes=(Note(0.5, 1.0, "highlight", ""),))))
+    VALIDATOR.validate(noted)
+    assert noted.pop("notes") == [{"start_s": 0.5, "end_s": 1.0, "kind": "highlight", "text": ""}]
+    assert noted == _plain(real)
+
+
 def test_the_schema_is_a_schema_of_this_version() -> None:
     jsonschema_rs.meta.validate(SCHEMA)
     assert SCHEMA["$id"] == SCHEMA["properties"]["schema"]["const"] == full.SCHEMA
@@ -58,6 +67,7 @@ def test_the_schema_is_a_schema_of_this_version() -> None:
         ("notice", types.Notice),
         ("turn", types.Turn),
         ("speaker", types.Speaker),
+        ("note", Note),
         (None, types.Transcript),
     ],
 )
@@ -65,7 +75,8 @@ def test_the_schema_names_every_field_and_demands_it(name: str | None, kind: typ
     part = SCHEMA if name is None else SCHEMA["$defs"][name]
     derived = {None: {"schema", "text"}, "segment": {"compression_ratio"}}
     expected = {f.name for f in fields(kind)} | derived.get(name, set())
-    assert set(part["properties"]) == set(part["required"]) == expected
+    assert set(part["required"]) == expected
+    assert set(part["properties"]) - expected == ({"notes"} if name is None else set())
     assert part["additionalProperties"] is False
 
 

@@ -31,9 +31,11 @@ from earwitness.api import (
     jobs,
     models,
     native,
+    notes,
     oidc,
     openai,
     overview,
+    policy,
     poll,
     recordings,
     speakers,
@@ -52,7 +54,7 @@ from earwitness.api.figures import Figures
 from earwitness.api.history import EACH_S
 from earwitness.api.house import House
 from earwitness.api.issuer import Issuer
-from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
+from earwitness.api.live import chunks, realtime, realtime_secrets, whisperlive, ws, wyoming
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.live.storeroom import recover
@@ -108,6 +110,7 @@ DOORS = (
     recordings,
     again,
     clips,
+    notes,
     overview,
     transcripts,
     events,
@@ -116,13 +119,13 @@ DOORS = (
     accounts,
     oidc,
     administration,
+    policy,
     jobs,
     models,
     hooks,
     uploading,
     ws,
     chunks,
-    page,
     ui,
     realtime,
     realtime_secrets,

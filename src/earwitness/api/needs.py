@@ -10,7 +10,7 @@ from functools import cache
 
 from starlette.routing import compile_path
 
-OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live", "/app")
+OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/app")
 """Paths, and all below them, that need neither login nor key."""
 
 OPEN_DOORS = ("/api/setup", "/api/login", "/api/login/oidc", "/api/login/oidc/callback")
@@ -64,10 +64,12 @@ archive:read
     GET /api/recordings/{ident}/clip
     GET /api/recordings/{ident}/segments
     GET /api/recordings/{ident}/outline
+    GET /api/recordings/{ident}/notes
     GET /api/recordings/{ident}/peaks
     GET /api/recordings/{ident}/find
     GET /api/segments/{number}
     GET /api/segments/{number}/history
+    GET /api/speakers/suggested
     GET /api/transcripts
     GET /api/transcripts/export
     GET /api/analytics/talk-time
@@ -78,6 +80,9 @@ archive:write
     DELETE /api/recordings/{ident}
     POST /api/recordings/{ident}/transcribe
     POST /api/recordings/{ident}/speakers
+    POST /api/recordings/{ident}/notes
+    PATCH /api/recordings/{ident}/notes/{number}
+    DELETE /api/recordings/{ident}/notes/{number}
     PATCH /api/segments/{number}
     POST /api/segments/{number}/undo
     POST /api/segments/{number}/split
@@ -108,6 +113,7 @@ metrics
     GET /api/system
 anybody
     GET /api/me
+    GET /api/policy
     GET /api/events
 self
     POST /api/logout
@@ -152,6 +158,10 @@ TRANSCRIBING = ("POST /api/recordings/{ident}/transcribe",)
 
 NOT_UPLOADS = ("POST /api/process-chunk",)
 """Routes that transcribe and bring a little sound many times."""
+
+
+CAPTIONS = ("GET /api/recordings/{ident}", "GET /api/recordings/{ident}/segments", "GET /api/events")
+"""All that a key for one recording opens."""
 
 
 def opens(path: str, method: str) -> bool:

@@ -27,13 +27,17 @@ router = APIRouter(tags=["Recordings"], responses=ERRORS)
 
 
 class OutlineTable(BaseModel):
-    """All segments in the order of time, a column each; `speaker` holds labels, or null for nobody."""
+    """All segments in the order of time, a column each; `speaker` holds labels, or null for nobody.
+
+    `edited` are the ids of those that a person has changed.
+    """
 
     id: list[int]
     start_s: list[float]
     end_s: list[float]
     speaker: list[str | None]
     characters: list[int]
+    edited: list[int]
 
 
 class PeaksTable(BaseModel):
@@ -87,6 +91,7 @@ def outline(request: Request, ident: Ident) -> OutlineTable:
         end_s=list(found.end_s),
         speaker=list(found.speakers),
         characters=list(found.characters),
+        edited=list(found.edited),
     )
 
 

@@ -20,6 +20,7 @@ from earwitness.archive.recordings import MOST as MOST_RECORDINGS
 from earwitness.archive.recordings import Recording, Wanted
 from earwitness.archive.whole import Archive
 from earwitness.errors import BadInput
+from earwitness.export.layout import Layout
 from earwitness.types import Speaker
 
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -195,11 +196,15 @@ def recordings(
     kept: bool | None = None,
     after_s: Moment = None,
     before_s: Moment = None,
+    title: Annotated[str | None, Query(max_length=300, description="Words of the title, or parts of them.")] = None,
+    person: Annotated[str | None, Query(max_length=32, pattern="^[ -~]*$", description="Who speaks in it.")] = None,
     at: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_RECORDINGS)] = 50,
 ) -> RecordingCards:
     """What the caller may see, narrowed down by what is given."""
-    wanted = Wanted(kind, state, source, sha256, kept, after_s, before_s)
+    if title is not None and not title.isprintable():
+        raise BadInput("there are signs in the title that none can have", param="title")
+    wanted = Wanted(kind, state, source, sha256, kept, after_s, before_s, title, person)
     there, who = _archive(request).recordings, viewer(request)
     page = there.page(who, wanted, at, limit)
     speak = there.speaking([r.id for r in page.recordings], who)
@@ -238,10 +243,11 @@ def exported(request: Request, ident: Ident, format: Annotated[str, Query(max_le
     """The transcript as it stands now, in one of the formats of docs/formats.md."""
     form = export.find(format)
     found = _archive(request).recordings.transcript(ident, viewer(request))
+    layout = Layout(notes=tuple(n.note for n in _archive(request).notes.all(ident, viewer(request))))
     if form.speakers and not found.speakers:
         raise BadInput(f"{form.name} tells who speaks, and of this recording that is not known", param="format")
     head = {"content-disposition": f'attachment; filename="{ident}.{form.extension}"'}
-    return Response(export.render(found, form.name), media_type=form.media_type, headers=head)
+    return Response(export.render(found, form.name, layout), media_type=form.media_type, headers=head)
 
 
 # ── segments ──

@@ -27,6 +27,8 @@ class Outline:
     end_s: Sequence[float] = ()
     speakers: Sequence[str | None] = ()
     characters: Sequence[int] = ()
+    edited: Sequence[int] = ()
+    """Ids of those that a person has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,17 @@ class Overview:
     def outline(self, recording: str, viewer: Viewer = HOUSE) -> Outline:
         """All segments. Raises NotFound."""
         row = SegmentRow
-        asked = select(row.id, row.start_s, row.end_s, row.speaker, func.length(row.text))
+        asked = select(row.id, row.start_s, row.end_s, row.speaker, func.length(row.text), row.by_person)
         asked = asked.where(row.recording_id == recording).order_by(row.start_s, row.id)
         with self._database.reading() as connection:
             seen(connection, recording, viewer)
             assert connection is not None
             found = connection.execute(asked).all()
-        return Outline(*zip(*found, strict=True)) if found else Outline()
+        if not found:
+            return Outline()
+        ids, start_s, end_s, speakers, characters, by_person = zip(*found, strict=True)
+        edited = [ident for ident, by in zip(ids, by_person, strict=True) if by]
+        return Outline(ids, start_s, end_s, speakers, characters, edited)
 
     def find(
         self, recording: str, text: str, viewer: Viewer = HOUSE, *, case: bool = False, most: int = MOST_FOUND

@@ -9,6 +9,7 @@ from earwitness.archive.editing import Editing
 from earwitness.archive.events import Bell, Events
 from earwitness.archive.hooks import Hooks
 from earwitness.archive.jobs import Jobs
+from earwitness.archive.notes import Notes
 from earwitness.archive.overview import Overview
 from earwitness.archive.peaks import Peaks
 from earwitness.archive.people import People
@@ -38,6 +39,7 @@ class Archive:
         self.people = People(self.database)
         self.recordings = Recordings(self.database, self.writer, folder)
         self.editing = Editing(self.database, self.writer)
+        self.notes = Notes(self.database, self.writer)
         self.overview = Overview(self.database)
         self.peaks = Peaks(folder)
         self.search = Search(self.database)

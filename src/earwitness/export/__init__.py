@@ -34,7 +34,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             Format("txt", "txt", "text/plain; charset=utf-8", _plain(plain.txt), "the words, a sentence a line"),
             Format("srt", "srt", "application/x-subrip; charset=utf-8", subtitles.srt, "SubRip subtitles"),
             Format("vtt", "vtt", "text/vtt; charset=utf-8", subtitles.vtt, "WebVTT subtitles"),
-            Format("json", "json", "application/json", _plain(full.dumps), "everything, in a versioned schema"),
+            Format("json", "json", "application/json", full.dumps, "everything, in a versioned schema"),
             Format(
                 "verbose_json",
                 "verbose.json",

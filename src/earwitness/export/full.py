@@ -10,6 +10,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from earwitness.errors import BadInput
+from earwitness.export.layout import Layout
 from earwitness.types import (
     Json,
     Notice,
@@ -69,9 +70,10 @@ def from_json(given: Mapping[str, Any]) -> Transcript:
         raise BadInput(f"this transcript is damaged: {type(error).__name__}: {error}") from error
 
 
-def dumps(transcript: Transcript) -> str:
-    """The transcript as JSON text."""
-    return json.dumps(to_json(transcript), ensure_ascii=False, indent=2) + "\n"
+def dumps(transcript: Transcript, layout: Layout | None = None) -> str:
+    """The transcript as JSON text, with what people have noted, where they have."""
+    notes = [asdict(note) for note in layout.notes] if layout else []
+    return json.dumps(to_json(transcript) | ({"notes": notes} if notes else {}), ensure_ascii=False, indent=2) + "\n"
 
 
 def loads(text: str) -> Transcript:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from earwitness.noted import Note
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How subtitles are broken, and what formats that name the recording call it."""
+    """How subtitles are broken, what formats that name the recording call it, and what was noted."""
 
     line_chars: int = 42
     lines: int = 2
@@ -14,3 +16,5 @@ class Layout:
     longest_s: float = 7.0
     gap_s: float = 0.08
     recording: str = "recording"
+    notes: tuple[Note, ...] = ()
+    """In the order of their beginnings."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from earwitness.audio import timebase
 from earwitness.export import labels
 from earwitness.export.layout import Layout
+from earwitness.noted import Note
 from earwitness.spread import timed_words
 from earwitness.types import Transcript, Word
 
@@ -49,7 +50,7 @@ def srt(transcript: Transcript, layout: Layout) -> str:
 
 
 def vtt(transcript: Transcript, layout: Layout) -> str:
-    """WebVTT with its header; text and names are escaped."""
+    """WebVTT with its header; text and names are escaped. Notes are comments before the cue at which they begin."""
     names = labels.names(transcript)
 
     def escaped(text: str) -> str:
@@ -58,11 +59,12 @@ def vtt(transcript: Transcript, layout: Layout) -> str:
     def voice(cue: Cue) -> str:
         return "" if cue.speaker is None else f"<v {escaped(names[cue.speaker])}>"
 
-    cues = cut(transcript, layout)
-    body = (
-        f"{timebase.clock(c.start_s)} --> {timebase.clock(c.end_s)}\n{voice(c)}{escaped(_joined(c))}\n\n" for c in cues
-    )
-    return "WEBVTT\n\n" + "".join(body)
+    body, left = "", [note for note in layout.notes if note.text]
+    for c in cut(transcript, layout):
+        while left and left[0].start_s < c.end_s:
+            body += _comment(left.pop(0))
+        body += f"{timebase.clock(c.start_s)} --> {timebase.clock(c.end_s)}\n{voice(c)}{escaped(_joined(c))}\n\n"
+    return "WEBVTT\n\n" + body + "".join(map(_comment, left))
 
 
 def cut(transcript: Transcript, layout: Layout, *, named: bool = False) -> list[Cue]:
@@ -157,6 +159,12 @@ def _awkward(word: str) -> float:
     if re.search(r"[,;:–—][\"')\]”’]*$", word):
         return 0.2
     return 1.0 if word.lower().strip("\"'([“‘") in WEAK else 0.6
+
+
+def _comment(note: Note) -> str:
+    """A comment block: it ends at an empty line, and may not hold the arrow of a cue's times."""
+    lines = (line for line in note.text.replace("-->", "->").splitlines() if line.strip())
+    return f"NOTE {timebase.clock(note.start_s)}\n" + "".join(f"{line}\n" for line in lines) + "\n"
 
 
 def _joined(cue: Cue) -> str:

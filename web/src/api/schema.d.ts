@@ -574,10 +574,10 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change one's password
-         * @description All other logins of this user end.
+         * Change one's name or password
+         * @description With another password all other logins of this user end.
          */
-        patch: operations["change_password_api_me_patch"];
+        patch: operations["change_me_api_me_patch"];
         trace?: never;
     };
     "/api/models": {
@@ -714,6 +714,26 @@ export interface paths {
          * @description It comes back when it is wanted. One in use stays.
          */
         post: operations["unload_api_models_unload_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is kept here, and for how long
+         * @description The settings of what is kept, which are changed in the environment or the settings file of the server.
+         */
+        get: operations["policy_api_policy_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -866,6 +886,54 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Notes and highlights of a recording
+         * @description All of them.
+         */
+        get: operations["notes_api_recordings__ident__notes_get"];
+        put?: never;
+        /**
+         * Put a note to a recording
+         * @description A note, or a highlight.
+         */
+        post: operations["add_api_recordings__ident__notes_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{ident}/notes/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a note away
+         * @description Or a highlight.
+         */
+        delete: operations["remove_api_recordings__ident__notes__number__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Write something else into a note
+         * @description The place stays.
+         */
+        patch: operations["change_api_recordings__ident__notes__number__patch"];
         trace?: never;
     };
     "/api/recordings/{ident}/outline": {
@@ -1268,6 +1336,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/speakers/suggested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who unnamed speakers may be
+         * @description What was told of the newest recordings (`speaker_suggested`), as far as it is still open.
+         *
+         *     Who was told to be nobody, by `PATCH /api/recordings/{ident}`, is suggested no more.
+         */
+        get: operations["suggested_api_speakers_suggested_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system": {
         parameters: {
             query?: never;
@@ -1463,7 +1553,7 @@ export interface paths {
         head?: never;
         /**
          * Change an account
-         * @description Another role, another password, or let them in no more. All their logins end with the last two.
+         * @description Another name, role or password, or let them in no more. All their logins end with the last two.
          */
         patch: operations["change_user_api_users__ident__patch"];
         trace?: never;
@@ -2365,6 +2455,8 @@ export interface components {
             made: number;
             /** Name */
             name: string;
+            /** Recording */
+            recording: string | null;
             /** Scopes */
             scopes: string[];
             /** Seen */
@@ -2567,6 +2659,18 @@ export interface components {
             user: components["schemas"]["UserCard"] | null;
             /** Way */
             way: string;
+        };
+        /**
+         * MeChange
+         * @description What of one's own account is to be another: its name, or its password, which takes the one before.
+         */
+        MeChange: {
+            /** Name */
+            name?: string | null;
+            /** New Password */
+            new_password?: string | null;
+            /** Password */
+            password?: string | null;
         };
         /**
          * Memory
@@ -2794,6 +2898,8 @@ export interface components {
         /**
          * NewKey
          * @description A key to be made. `user` is for administrators; without it the key is one's own.
+         *
+         *     One with a `recording` follows its captions and opens nothing else: it is for a link that others are given.
          */
         NewKey: {
             /** Audio Seconds Per Day */
@@ -2802,22 +2908,14 @@ export interface components {
             days?: number | null;
             /** Name */
             name: string;
+            /** Recording */
+            recording?: string | null;
             /** Scopes */
             scopes: string[];
             /** Sources */
             sources?: string[] | null;
             /** User */
             user?: string | null;
-        };
-        /**
-         * NewPassword
-         * @description One's own password, the old one and another.
-         */
-        NewPassword: {
-            /** New Password */
-            new_password: string;
-            /** Password */
-            password: string;
         };
         /**
          * NewUser
@@ -2851,6 +2949,81 @@ export interface components {
              * @default
              */
             remedy: string;
+        };
+        /**
+         * NoteCard
+         * @description A note or a highlight; `by` is the id of who wrote it last, `at_s` when, by the Unix clock.
+         */
+        NoteCard: {
+            /** At S */
+            at_s: number;
+            /** By */
+            by: string;
+            /** End S */
+            end_s: number;
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /** Start S */
+            start_s: number;
+            /** Text */
+            text: string;
+        };
+        /**
+         * NoteCards
+         * @description Those of a recording, in the order of their beginnings.
+         */
+        NoteCards: {
+            /** Notes */
+            notes: components["schemas"]["NoteCard"][];
+        };
+        /**
+         * NoteForm
+         * @description A note or a highlight, from a time to one that is not earlier.
+         */
+        NoteForm: {
+            /**
+             * End S
+             * @description Second of the recording.
+             */
+            end_s: number;
+            /**
+             * Kind
+             * @default note
+             * @enum {string}
+             */
+            kind: "note" | "highlight";
+            /**
+             * Start S
+             * @description Second of the recording.
+             */
+            start_s: number;
+            /**
+             * Text
+             * @description Of a highlight, may be empty.
+             * @default
+             */
+            text: string;
+        };
+        /**
+         * NoteGone
+         * @description Which one was taken away.
+         */
+        NoteGone: {
+            /** Id */
+            id: number;
+        };
+        /**
+         * NoteText
+         * @description What a note says instead.
+         */
+        NoteText: {
+            /**
+             * Text
+             * @description Of a highlight, may be empty.
+             */
+            text: string;
         };
         /**
          * NoticeOf
@@ -2891,10 +3064,14 @@ export interface components {
         /**
          * OutlineTable
          * @description All segments in the order of time, a column each; `speaker` holds labels, or null for nobody.
+         *
+         *     `edited` are the ids of those that a person has changed.
          */
         OutlineTable: {
             /** Characters */
             characters: number[];
+            /** Edited */
+            edited: number[];
             /** End S */
             end_s: number[];
             /** Id */
@@ -3011,6 +3188,54 @@ export interface components {
             why: string;
             /** Workers */
             workers: number;
+        };
+        /**
+         * PolicyCard
+         * @description What is kept and for how long; 0 days, and 0 megabytes, are no limit. All but the last three are settings.
+         */
+        PolicyCard: {
+            /** Allow Private Urls */
+            allow_private_urls: boolean;
+            /** Archive Mb */
+            archive_mb: number;
+            /**
+             * Bytes
+             * @description What is there by kind; for those who see everything.
+             */
+            bytes: {
+                [key: string]: number;
+            } | null;
+            /**
+             * Delivery Days
+             * @description Days for which it is kept what was sent to hooks.
+             */
+            delivery_days: number;
+            /** Enable Speaker Diarization */
+            enable_speaker_diarization: boolean;
+            /** Keep Audio */
+            keep_audio: boolean;
+            /**
+             * Keep Days
+             * @description Days, by what is kept; `text` is the whole recording.
+             */
+            keep_days: {
+                [key: string]: number;
+            };
+            /** Keep Live */
+            keep_live: boolean;
+            /** Keep Unfinished Days */
+            keep_unfinished_days: number;
+            /** Live Keep S */
+            live_keep_s: number;
+            /**
+             * Login Days
+             * @description Days after which a login ends: `idle`, `longest`.
+             */
+            login_days: {
+                [key: string]: number;
+            };
+            /** Min Free Mb */
+            min_free_mb: number;
         };
         /**
          * PollAnswer
@@ -3512,6 +3737,32 @@ export interface components {
             speech_s: number;
         };
         /**
+         * SuggestedCard
+         * @description A speaker of a recording whom nobody has named, and the person they may be by their voice.
+         */
+        SuggestedCard: {
+            /** Began S */
+            began_s: number;
+            /** Person */
+            person: string;
+            /** Recording */
+            recording: string;
+            /** Speaker */
+            speaker: string;
+            /** Speech S */
+            speech_s: number;
+            /** Title */
+            title: string;
+        };
+        /**
+         * SuggestedCards
+         * @description The newest recordings first.
+         */
+        SuggestedCards: {
+            /** Suggested */
+            suggested: components["schemas"]["SuggestedCard"][];
+        };
+        /**
          * System
          * @description Each number of the server over time, oldest first: `recent` by `each_s`, `day` by `minute_s`.
          *
@@ -3698,6 +3949,8 @@ export interface components {
         UserChange: {
             /** Enabled */
             enabled?: boolean | null;
+            /** Name */
+            name?: string | null;
             /** Password */
             password?: string | null;
             /** Role */
@@ -3913,6 +4166,7 @@ export type LogLine = components['schemas']['LogLine'];
 export type LogPage = components['schemas']['LogPage'];
 export type MarkCard = components['schemas']['MarkCard'];
 export type Me = components['schemas']['Me'];
+export type MeChange = components['schemas']['MeChange'];
 export type Memory = components['schemas']['Memory'];
 export type Merging = components['schemas']['Merging'];
 export type ModelAbilities = components['schemas']['ModelAbilities'];
@@ -3926,9 +4180,13 @@ export type ModelTold = components['schemas']['ModelTold'];
 export type Named = components['schemas']['Named'];
 export type NewGrant = components['schemas']['NewGrant'];
 export type NewKey = components['schemas']['NewKey'];
-export type NewPassword = components['schemas']['NewPassword'];
 export type NewUser = components['schemas']['NewUser'];
 export type Note = components['schemas']['Note'];
+export type NoteCard = components['schemas']['NoteCard'];
+export type NoteCards = components['schemas']['NoteCards'];
+export type NoteForm = components['schemas']['NoteForm'];
+export type NoteGone = components['schemas']['NoteGone'];
+export type NoteText = components['schemas']['NoteText'];
 export type NoticeOf = components['schemas']['NoticeOf'];
 export type OccurrenceCard = components['schemas']['OccurrenceCard'];
 export type OccurrenceCards = components['schemas']['OccurrenceCards'];
@@ -3941,6 +4199,7 @@ export type PersonCard = components['schemas']['PersonCard'];
 export type PersonCards = components['schemas']['PersonCards'];
 export type PlainError = components['schemas']['PlainError'];
 export type Plan = components['schemas']['Plan'];
+export type PolicyCard = components['schemas']['PolicyCard'];
 export type PollAnswer = components['schemas']['PollAnswer'];
 export type PollFailure = components['schemas']['PollFailure'];
 export type PollNotice = components['schemas']['PollNotice'];
@@ -3972,6 +4231,8 @@ export type SpeakerOf = components['schemas']['SpeakerOf'];
 export type SplitForm = components['schemas']['SplitForm'];
 export type Splitting = components['schemas']['Splitting'];
 export type StretchCard = components['schemas']['StretchCard'];
+export type SuggestedCard = components['schemas']['SuggestedCard'];
+export type SuggestedCards = components['schemas']['SuggestedCards'];
 export type System = components['schemas']['System'];
 export type TalkCard = components['schemas']['TalkCard'];
 export type TalkCards = components['schemas']['TalkCards'];
@@ -4000,7 +4261,7 @@ export interface operations {
                 by?: "hour" | "day" | "hour_of_day";
                 /** @description Of the viewer's clock before UTC. */
                 offset_minutes?: number;
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
             };
             header?: never;
@@ -4023,7 +4284,7 @@ export interface operations {
     talk_time_api_analytics_talk_time_get: {
         parameters: {
             query?: {
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
             };
             header?: never;
@@ -4046,7 +4307,7 @@ export interface operations {
     top_terms_api_analytics_top_terms_get: {
         parameters: {
             query?: {
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
                 size?: number;
             };
@@ -4907,7 +5168,7 @@ export interface operations {
     begin_api_login_oidc_get: {
         parameters: {
             query?: {
-                /** @description The page to return to, such as `/live`. */
+                /** @description The page to return to, such as `/app/files`. */
                 next?: string;
             };
             header?: never;
@@ -5016,7 +5277,7 @@ export interface operations {
             };
         };
     };
-    change_password_api_me_patch: {
+    change_me_api_me_patch: {
         parameters: {
             query?: never;
             header?: never;
@@ -5025,7 +5286,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewPassword"];
+                "application/json": components["schemas"]["MeChange"];
             };
         };
         responses: {
@@ -5200,6 +5461,26 @@ export interface operations {
             };
         };
     };
+    policy_api_policy_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyCard"];
+                };
+            };
+        };
+    };
     process_chunk_api_process_chunk_post: {
         parameters: {
             query?: {
@@ -5289,9 +5570,13 @@ export interface operations {
                 kept?: boolean | null;
                 kind?: ("file" | "live") | null;
                 limit?: number;
+                /** @description Who speaks in it. */
+                person?: string | null;
                 sha256?: string | null;
                 source?: string | null;
                 state?: ("waiting" | "open" | "whole" | "part" | "failed") | null;
+                /** @description Words of the title, or parts of them. */
+                title?: string | null;
             };
             header?: never;
             path?: never;
@@ -5486,6 +5771,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OccurrenceCards"];
+                };
+            };
+        };
+    };
+    notes_api_recordings__ident__notes_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteCards"];
+                };
+            };
+        };
+    };
+    add_api_recordings__ident__notes_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteForm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteCard"];
+                };
+            };
+        };
+    };
+    remove_api_recordings__ident__notes__number__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteGone"];
+                };
+            };
+        };
+    };
+    change_api_recordings__ident__notes__number__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteText"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteCard"];
                 };
             };
         };
@@ -6232,6 +6615,28 @@ export interface operations {
             };
         };
     };
+    suggested_api_speakers_suggested_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuggestedCards"];
+                };
+            };
+        };
+    };
     system_api_system_get: {
         parameters: {
             query?: never;
@@ -6307,7 +6712,7 @@ export interface operations {
                 mode?: "words" | "meaning" | "both";
                 /** @description `next` of the page before. */
                 page?: string | null;
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
                 size?: number;
                 /** @description `newest` for words where it is left out. */
@@ -6337,7 +6742,9 @@ export interface operations {
             query?: {
                 /** @description One of txt, srt, vtt, json, verbose_json, tsv, rttm, diarized_json. */
                 format?: string;
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Ids of segments: these, if found. */
+                only?: number[] | null;
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
             };
             header?: never;

@@ -64,9 +64,17 @@ function alone(event: KeyboardEvent, d: Desk, doors: Doors, target: Element): Do
     case "]":
       return () => d.player.faster(1)
     case "ArrowUp":
-      return () => void d.step(-1)
+      return () => void d.step(-1, event.shiftKey)
     case "ArrowDown":
-      return () => void d.step(1)
+      return () => void d.step(1, event.shiftKey)
+    case "Escape":
+      return d.picked ? () => d.unpick() : null
+    case "m":
+      return d.may ? () => void d.light() : null
+    case "n":
+      return d.may ? () => d.note() : null
+    case "r":
+      return d.may && d.player.there && row !== undefined ? () => d.redoPart(d.target()) : null
     case "p":
       return () => row !== undefined && d.hear(row)
     case "c":
@@ -89,6 +97,6 @@ function alone(event: KeyboardEvent, d: Desk, doors: Doors, target: Element): Do
 
 function choose(d: Desk, id: number): void {
   const at = document.querySelector(`[data-row="${id}"]`)
-  if (at) d.menu = { kind: "speaker", ids: [id], at }
+  if (at) d.menu = { kind: "speaker", ids: d.picked?.ids ?? [id], at }
   else d.go(id)
 }

@@ -2,7 +2,7 @@
 import type { OutlineTable, SegmentCard } from "../../../api/schema"
 import { lastUpTo } from "./words"
 
-export type Rows = OutlineTable
+export type Rows = Omit<OutlineTable, "edited">
 
 export const NONE: Rows = { id: [], start_s: [], end_s: [], speaker: [], characters: [] }
 
@@ -18,6 +18,10 @@ export function withSegment(rows: Rows, segment: SegmentCard, index: number | un
     index !== undefined && rows.start_s[index] === segment.start_s && rows.end_s[index] === segment.end_s &&
     rows.speaker[index] === segment.speaker && rows.characters[index] === characters
   if (same) return rows
+  // A text that got longer moves nothing: what lies where stays the same thing, and nobody looks at it anew.
+  if (index !== undefined && rows.start_s[index] === segment.start_s && rows.end_s[index] === segment.end_s && rows.speaker[index] === segment.speaker) {
+    return { ...rows, characters: rows.characters.with(index, characters) }
+  }
   const without = index === undefined ? rows : withoutRow(rows, index)
   let at = rowAt(without, segment.start_s) + 1
   while (at > 0 && without.start_s[at - 1] === segment.start_s && (without.id[at - 1] ?? 0) > segment.id) at--

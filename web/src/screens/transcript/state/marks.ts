@@ -1,6 +1,7 @@
 // Marks over the text that is shown, without an element for each word: the browser's own highlights. A browser that has
 // none shows none. The spoken word is found by a binary search.
 import type { SegmentCard } from "../../../api/schema"
+import { lit } from "../logic/notes"
 import { places } from "../logic/replace"
 import { spoken, spots, type Spot } from "../logic/words"
 
@@ -10,17 +11,23 @@ interface Shown {
   ranges: Range[]
 }
 
-const NAMES = { spoken: "ew-spoken", low: "ew-low", found: "ew-found" } as const
+interface Stretch {
+  start_s: number
+  end_s: number
+}
+
+const NAMES = { spoken: "ew-spoken", low: "ew-low", found: "ew-found", light: "ew-light" } as const
 
 export class Marks {
   private readonly shown = new Map<number, Shown>()
   private readonly spoken = made(NAMES.spoken, 2)
   private readonly low = made(NAMES.low, 0)
   private readonly found = made(NAMES.found, 1)
+  private readonly light = made(NAMES.light, -1)
   private now: Spot | null = null
 
   /** The text of a segment is shown in an element; what is returned takes its marks away. */
-  show(element: HTMLElement, segment: SegmentCard, text: string, find: RegExp | null): () => void {
+  show(element: HTMLElement, segment: SegmentCard, text: string, find: RegExp | null, lights: readonly Stretch[]): () => void {
     const node = [...element.childNodes].find((child): child is Text => child instanceof Text && child.data === text)
     if (!node) return () => {}
     const words = spots({ ...segment, text })
@@ -30,11 +37,12 @@ export class Marks {
       if (on && range) on.add(range), ranges.push(range)
     }
     for (const { from, to, low } of words) if (low) mark(this.low, from, to)
+    if (lights.length) for (const [from, to] of litPlaces(words, lights)) mark(this.light, from, to)
     if (find) for (const [from, to] of places(text, find)) mark(this.found, from, to)
     const mine = { node, spots: words, ranges }
     this.shown.set(segment.id, mine)
     return () => {
-      for (const range of ranges) this.low?.delete(range), this.found?.delete(range)
+      for (const range of ranges) this.low?.delete(range), this.found?.delete(range), this.light?.delete(range)
       if (this.shown.get(segment.id) === mine) this.shown.delete(segment.id)
     }
   }
@@ -58,9 +66,34 @@ export class Marks {
     return caret && caret.node === shown.node ? { offset: caret.offset, spots: shown.spots } : null
   }
 
+  /** The time of what is chosen in a segment's text, as far as a selection reaches into it, by words. */
+  chosen(id: number, range: Range): Stretch | null {
+    const shown = this.shown.get(id)
+    if (!shown) return null
+    const from = range.startContainer === shown.node ? range.startOffset : 0
+    const to = range.endContainer === shown.node ? range.endOffset : shown.node.length
+    const some = shown.spots.filter((spot) => spot.from < to && spot.to > from)
+    const [first, last] = [some[0], some.at(-1)]
+    return first && last ? { start_s: first.start_s, end_s: last.end_s } : null
+  }
+
   close(): void {
     for (const name of Object.values(NAMES)) if (supported()) CSS.highlights.delete(name)
   }
+}
+
+/** Where highlighted words stand in a text, those beside each other as one. */
+function litPlaces(words: readonly Spot[], lights: readonly Stretch[]): [from: number, to: number][] {
+  const found: [number, number][] = []
+  let before = false
+  for (const word of words) {
+    const now = lit(lights, word)
+    const last = found.at(-1)
+    if (now && before && last) last[1] = word.to
+    else if (now) found.push([word.from, word.to])
+    before = now
+  }
+  return found
 }
 
 function supported(): boolean {

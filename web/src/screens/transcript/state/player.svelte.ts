@@ -115,14 +115,14 @@ export class Player {
     ;[this.media, this.spare] = [this.spare ?? this.made(), this.media]
     if (!ready) this.media.src = address
     this.piece = piece
-    this.failure = null
   }
 
   private made(): HTMLAudioElement {
     const media = new Audio()
     media.preload = "auto"
     const mine = (does: () => void) => () => media === this.media && does()
-    media.addEventListener("loadedmetadata", mine(() => this.arrive()))
+    // What was told stays until it is known to be otherwise: nothing moves between two clicks.
+    media.addEventListener("loadedmetadata", mine(() => ((this.failure = null), this.arrive())))
     media.addEventListener("timeupdate", mine(() => this.step()))
     media.addEventListener("ended", mine(() => this.ended()))
     media.addEventListener("error", mine(() => void this.broke()))
