@@ -33,7 +33,7 @@ serve: $(VENV)/.base
 	@$(BIN)/earwitness serve
 
 test: $(VENV)/.test ui
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 # The web UI, built into the package; Node.js comes from PyPI where the machine has none.
 ui: $(BIN)/python
