@@ -69,6 +69,7 @@ bench: $(VENV)/.bench bench-live
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/server_overhead.py
 	$(BIN)/python benchmarks/events.py
+	-$(BIN)/python benchmarks/captions.py
 	$(BIN)/python benchmarks/first_word.py
 	$(BIN)/python benchmarks/isolation.py
 	$(BIN)/python benchmarks/runtime_cost.py

@@ -257,6 +257,11 @@ class Settings(BaseSettings):
         return self.home / "measured.json"
 
     @property
+    def chosen(self) -> Path:
+        """File of the default model that somebody chose."""
+        return self.home / "chosen.json"
+
+    @property
     def preloaded(self) -> tuple[str, ...]:
         """Names of the models that the server loads when it starts; `default` is the default model."""
         return self.preload if isinstance(self.preload, tuple) else ("default",) * self.preload

@@ -71,7 +71,7 @@ class Kit:
         self._broken: dict[Plan, tuple[float, str]] = {}
         self.machine: Machine = probe.machine()
         self.power = Watch(settings.power, probe.readings, clock=clock)
-        self.catalog = Catalog(settings.models_folder, settings.aliases)
+        self.catalog = Catalog(settings.models_folder, settings.aliases, settings.chosen)
         self.engines: Plugins[Spec] = Plugins(ENGINES)
         self._measured: tuple[int, dict[str, Measured]] = 0, {}
         _check_isolated(settings, self.engines)
@@ -213,16 +213,12 @@ class Kit:
             return speakers, (Notice("people_not_known", error.message),)
         if not people:
             return speakers, ()
-        from earwitness.archive.naming import identities, recognised
+        from earwitness.archive.naming import identities, proposal, recognised
 
         if any(voice.print.model == model for person in people for voice in person.voices):
             named = recognised(speakers, people, model)
             doubtful = identities(named, people, model).items() if propose else ()
-            return named, tuple(
-                Notice("speaker_suggested", f"{who} may be {found.best.person}, but is not alike enough to be named")
-                for who, found in doubtful
-                if found.best
-            )
+            return named, tuple(proposal(who, found.best.person) for who, found in doubtful if found.best)
         told = f"the voices known here were learned with another model than {model or 'none'}, so nobody is named"
         return speakers, (Notice("people_not_compared", told),)
 

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 from earwitness.__about__ import __version__
+from earwitness.tail import Tail
 
 Gauges = Callable[[], dict[str, tuple[str, float]]]
 """Names of gauges, each with its help and its value now."""
@@ -85,7 +86,10 @@ class Metrics:
             "earwitness_load_seconds", "Seconds spent loading models", ["model"], registry=self.registry
         )
         self.unloads = Counter(
-            "earwitness_unloads", "Models unloaded: idle, or evicted", ["model", "reason"], registry=self.registry
+            "earwitness_unloads",
+            "Models unloaded: idle, evicted, or asked for",
+            ["model", "reason"],
+            registry=self.registry,
         )
         self.crashes = Counter(
             "earwitness_engine_crashes", "Isolated engines whose process ended", ["engine"], registry=self.registry
@@ -167,8 +171,11 @@ def name(**idents: str) -> None:
     structlog.contextvars.bind_contextvars(**idents)
 
 
-def logger(level: str, style: str) -> structlog.typing.FilteringBoundLogger:
-    """A structured logger that writes to standard error: one JSON object a line, or text for people."""
+def logger(level: str, style: str, tail: Tail | None = None) -> structlog.typing.FilteringBoundLogger:
+    """A structured logger that writes to standard error: one JSON object a line, or text for people.
+
+    A `tail` keeps the last lines too.
+    """
     rendered: list[Any] = [structlog.processors.format_exc_info]  # never with locals: they hold what was said
     if style == "json":
         rendered.append(structlog.processors.JSONRenderer())
@@ -181,6 +188,7 @@ def logger(level: str, style: str) -> structlog.typing.FilteringBoundLogger:
         processors=[
             structlog.contextvars.merge_contextvars,  # the ids of the request, the job and the session at work
             structlog.processors.add_log_level,
+            *([tail] if tail else []),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *rendered,
         ],

@@ -40,6 +40,13 @@ def _routes(doors: Iterable[ModuleType]) -> list[tuple[str, str]]:
 ENDLESS = ("GET", "/api/events")
 """An answer without an end: a client reads what it has of it, in test_events.py."""
 
+
+@pytest.fixture(autouse=True)
+def _no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models of strange names are looked for on this machine, not in the world."""
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+
+
 ROUTES = [route for route in _routes(door for door in DOORS if door not in ACCOUNTS) if route != ENDLESS]
 OWN = _routes(ACCOUNTS)
 

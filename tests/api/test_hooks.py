@@ -1,60 +1,24 @@
 """Hooks: what they are told, signed as Standard Webhooks verifies it, tried again, given up, and guarded."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
-from typing_extensions import override
 
 from earwitness import config
 from earwitness.archive import hooks as rules
 from support.clocks import Later
 from support.faults import until
+from support.posted import Heard, listening
 from support.server import running
 from support.voices import hearer
 
 from .test_jobs import MODEL, talk
-
-
-class Heard:
-    """What came to an address that answers as it is told."""
-
-    def __init__(self) -> None:
-        self.came = list[tuple[bytes, dict[str, str]]]()
-        self.status = 200
-        self.address = ""
-
-
-@contextmanager
-def listening() -> Iterator[Heard]:
-    heard = Heard()
-
-    class Door(BaseHTTPRequestHandler):
-        @override
-        def log_message(self, *_: object) -> None: ...
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            heard.came.append((body, {k.lower(): v for k, v in self.headers.items()}))
-            self.send_response(heard.status)
-            self.send_header("location", "http://127.0.0.1:9/elsewhere")
-            self.end_headers()
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        heard.address = f"http://127.0.0.1:{server.server_port}/in"
-        yield heard
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -225,6 +225,9 @@ def test_a_speaker_of_the_archive_becomes_a_person(http: httpx.Client, kept: str
     http.post(f"{URL}/heard", json={"recording": kept, "speaker": "S2", "name": "Bert"}).raise_for_status()
     speakers = http.get(f"/api/recordings/{kept}").json()["speakers"]
     assert [s["name"] for s in speakers] == ["Anna", "Bert", None]
+    assert http.get(f"{URL}/suggested").json() == {"suggested": []}
+    (found,) = http.get("/api/recordings", params={"person": made.json()["id"]}).json()["recordings"]
+    assert found["id"] == kept
     for clip, name in ((spoken("espeak", 4, 2), "Anna"), (spoken("flite", 8, 2), "Bert")):
         found = http.post(f"{URL}/identify", files={"file": ("x.wav", clip)}).json()
         assert (found["tier"], found["name"]) == ("auto", name)

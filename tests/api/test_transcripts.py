@@ -100,6 +100,11 @@ def test_what_is_found_is_carried_away_in_any_format(http: httpx.Client) -> None
             "<b>Anna</b>: The fire alarm",
         ]
         assert not any("/" in name or ".." in name for name in many.namelist())
+    some = [hit["id"] for hit in http.get(URL, params={"q": "went OR kitchen"}).json()["hits"]]
+    picked = full.loads(http.get(f"{URL}/export", params={"only": some}).text)
+    assert picked.text == "went off in the kitchen"
+    assert http.get(f"{URL}/export", params={"q": "alarm", "only": some}).status_code == 404
+    assert http.get(f"{URL}/export", params={"only": [0]}).status_code == 400
     assert http.get(f"{URL}/export", params={"q": "nowhere"}).status_code == 404
     assert http.get(f"{URL}/export", params={"q": "fire", "format": "exe"}).status_code == 400
 

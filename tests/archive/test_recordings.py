@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from sqlalchemy import func, insert, select
 
 from earwitness.archive.database import Database
+from earwitness.archive.editing import NOBODY, Editing, Who
+from earwitness.archive.naming import proposal
 from earwitness.archive.people import People
 from earwitness.archive.recordings import Recordings, Wanted
 from earwitness.archive.schema.heard import FileRow, SegmentRow
 from earwitness.archive.schema.work import EventRow
+from earwitness.archive.suggested import suggested
 from earwitness.archive.viewer import HOUSE, Viewer
 from earwitness.archive.writer import Writer
 from earwitness.errors import BadInput, NotFound
@@ -212,3 +215,64 @@ def test_an_archive_that_is_not_there_has_nothing(tmp_path: Path) -> None:
         with pytest.raises(NotFound):
             nothing.transcript("r_1")
     assert not (tmp_path / "none.db").exists()
+
+
+def test_recordings_are_found_by_title_and_by_who_speaks(recordings: Recordings, database: Database) -> None:
+    people = People(database)
+    anna = people.enrol("Anna", [heard(1)])
+
+    def add(title: str, person: str | None = None) -> str:
+        who = (Speaker("S1", 4.0, person=person),)
+        spoken = Transcript((), 4.0, "en", "transcribe", Provenance("0", "fake", "fake", "test", {}), speakers=who)
+        return recordings.add(spoken, viewer=HOUSE, title=title, kind="file", began_s=100.0)
+
+    one, two, three = add("Die Ärzte: 100 % live", anna.id), add("A meeting_1 of the board"), add("meetingx1")
+    for title, wanted in {
+        "ärzte": {one},
+        "LIVE die": {one},
+        "100 %": {one},
+        "meeting_": {two},
+        "meet": {two, three},
+        "board live": set[str](),
+        " ": {one, two, three},
+    }.items():
+        assert {r.id for r in recordings.page(HOUSE, Wanted(title=title)).recordings} == wanted, title
+    assert [r.id for r in recordings.page(HOUSE, Wanted(person=anna.id)).recordings] == [one]
+    assert recordings.page(Viewer("u_1"), Wanted(person=anna.id)).recordings == ()
+
+
+def test_who_unnamed_speakers_may_be_is_told_until_somebody_says_so(
+    recordings: Recordings, database: Database, writer: Writer
+) -> None:
+    people = People(database)
+    anna, bert = people.enrol("Anna", [heard(1)]), people.enrol("Bert", [heard(2)])
+
+    def add(began_s: float, *told: tuple[str, str], named: str | None = None, viewer: Viewer = HOUSE) -> str:
+        notices = (Notice("speaker_suggested", "nonsense"), *(proposal(*one) for one in told))
+        origin = Provenance("0", "fake", "fake", "test", {}, notices=notices)
+        speakers = Speaker("S1", 4.0, person=named), Speaker("S2", 3.0), Speaker("S3", 2.0, name="Carl")
+        spoken = Transcript((), 4.0, "en", "transcribe", origin, speakers=speakers)
+        return recordings.add(spoken, viewer=viewer, title="x", kind="file", began_s=began_s)
+
+    old = add(100.0, ("S1", anna.id), ("S2", bert.id), ("S3", bert.id), ("S9", anna.id), ("S2", "p_gone"))
+    new = add(200.0, ("S2", anna.id), named=anna.id)  # she is there already
+    add(300.0, viewer=Viewer("u_2"))
+
+    def told(viewer: Viewer = HOUSE, most: int = 20) -> list[tuple[str, str, str]]:
+        return [(s.recording, s.speaker, s.person) for s in suggested(database, viewer, people.all(), most)]
+
+    assert told() == [(old, "S1", anna.id), (old, "S2", bert.id)]
+    assert told(most=1) == told()[:1]
+    assert told(Viewer("u_1")) == []
+    editing = Editing(database, writer)
+    editing.describe(old, speakers={"S1": Who(person=NOBODY)})  # it is not she
+    assert told() == [(old, "S2", bert.id)]
+    carl = people.enrol("Carl", [heard(3)])
+    people.merge(bert.id, carl.id)
+    assert told() == [(old, "S2", carl.id)]
+    editing.describe(old, speakers={"S2": Who(person=carl.id)})
+    assert told() == []
+    editing.describe(new, speakers={"S1": Who(person=NOBODY)})
+    assert told() == [(new, "S2", anna.id)]
+    people.forget(anna.id)
+    assert told() == []

@@ -1,5 +1,6 @@
 """A model hub on loopback: the part of Hugging Face's protocol that fetching a model takes."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing_extensions import override
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+HELD_S = 30.0
 REPO = r"(?P<repo>[^/]+/[^/]+)"
 
 
@@ -29,6 +31,8 @@ class Hub:
     """Bytes of a large file after which the connection ends, once."""
     lie: bool = False
     """Announce a checksum that the weights do not have."""
+    holds: threading.Event | None = None
+    """What weights wait for before their last quarter."""
     leads: str = ""
     """Where the next request of a file is sent on to."""
     logins: set[str] = field(default_factory=set)
@@ -145,7 +149,12 @@ class _Door(BaseHTTPRequestHandler):
             rest, self.its.break_at = rest[:at], None
             self.close_connection = True
         self.its.sent[name] = self.its.sent.get(name, 0) + len(rest)
-        self.wfile.write(rest)
+        if self.its.holds is not None and name.endswith(".safetensors"):
+            self.wfile.write(rest[: len(rest) * 3 // 4])
+            rest = rest[len(rest) * 3 // 4 :]
+            self.its.holds.wait(HELD_S)
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(rest)
 
     def _json(self, found: object) -> None:
         body = json.dumps(found).encode()

@@ -64,10 +64,10 @@ def every(home: Path) -> list[tuple[str, str]]:
 def filled(template: str, ids: Mapping[str, str]) -> str:
     """A path: each parameter is the id of the longest beginning of the template that is named, or of ``""``.
 
-    A number behind another parameter is 7.
+    What is counted within something else has the id of ``""``.
     """
     wanted = max((start for start in ids if template.startswith(start)), key=len)
-    return re.sub(r"\{[^}]*\}", ids[wanted], re.sub(r"(\}.*)\{number\}", r"\g<1>7", template))
+    return re.sub(r"\{[^}]*\}", lambda found: ids["" if found[0] == "{number}" else wanted], template)
 
 
 def call(http: httpx.Client, method: str, template: str, path: str, **query: str) -> httpx.Response:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from earwitness.config import Settings
 from support import browser as browsing
@@ -12,15 +12,20 @@ from support.server import running
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def play() -> Iterator[Playwright]:
     why = browsing.why_not()
     if why is not None:
         assert browsing.BUILT.is_file() or "CI" not in os.environ, why
         pytest.skip(why)
-    with sync_playwright() as play:
-        found = browsing.launched(play)
+    with sync_playwright() as found:
         yield found
-        found.close()
+
+
+@pytest.fixture(scope="session")
+def browser(play: Playwright) -> Iterator[Browser]:
+    found = browsing.launched(play)
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="module")

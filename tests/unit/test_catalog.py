@@ -8,7 +8,7 @@ import pytest
 
 from earwitness import config
 from earwitness.errors import BadInput, EngineFailed, Missing, UnknownModel
-from earwitness.models import bring, catalog, directory, known, stamps
+from earwitness.models import bring, catalog, chosen, directory, known, stamps
 from earwitness.models.catalog import Catalog, Entry
 
 HERE = Catalog(Path("no-such-folder"))
@@ -228,3 +228,30 @@ def test_a_settled_listing_holds_until_something_changes(tmp_path: Path, monkeyp
     assert nowhere.hold()
     (tmp_path / "nowhere").mkdir()
     assert not nowhere.hold()
+
+
+def test_the_default_model_may_be_another_one_as_long_as_it_is_here(tmp_path: Path) -> None:
+    kept = tmp_path / "chosen.json"
+    here = Catalog(tmp_path / "models", kept=kept)
+    chosen.write(kept, "Whisper-Base")
+    assert here.find("default").name == catalog.DEFAULT, "what is not here is not used"
+    folder = tmp_path / "models" / "base" / "whisper-base"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    assert here.find("whisper-1").name == here.find("default").name == "whisper-base/base"
+    assert here.find(catalog.DEFAULT).name == catalog.DEFAULT
+    assert Catalog(tmp_path / "models", {"default": catalog.DEFAULT}, kept).find("default").name == catalog.DEFAULT
+    for broken in ("", "[]", '{"default": "default"}', '{"default": 7}'):
+        kept.write_text(broken)
+        assert here.find("default").name == catalog.DEFAULT
+
+
+def test_a_chosen_default_is_shown_with_the_names_that_lead_to_it(tmp_path: Path) -> None:
+    kept, folder = tmp_path / "chosen.json", tmp_path / "models" / "ctranslate2" / "whisper-base" / "int8"
+    folder.mkdir(parents=True)
+    for name in ("model.bin", "config.json"):
+        (folder / name).write_bytes(b"{}")
+    chosen.write(kept, "whisper-base")
+    shown = {entry.name: entry.aliases for entry in Catalog(tmp_path / "models", kept=kept).shown()}
+    assert shown[catalog.DEFAULT] == ()
+    assert {"default", "whisper-1", "whisper-base"} <= set(shown["whisper-base/ctranslate2-int8"])

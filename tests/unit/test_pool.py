@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from earwitness.engines.fake import Fake, Options
-from earwitness.errors import Busy, Cancelled, EngineFailed, TooLittleMemory
+from earwitness.errors import Busy, Cancelled, Conflict, EngineFailed, TooLittleMemory
 from earwitness.models.lane import Lane
 from earwitness.models.pool import Loaded, Loading, Pool
 from earwitness.models.room import Limits
@@ -335,3 +335,14 @@ def test_a_model_that_loads_and_recognises_nothing_is_not_loaded(shop: Shop) -> 
     assert shop.engines[0].closed
     assert shop.there == set()
     assert shop.changes == [("failed", "a")]
+
+
+def test_a_model_that_is_wanted_out_goes_unless_it_is_in_use(shop: Shop) -> None:
+    shop.limit(pinned="a")
+    shop.use("a", "b")
+    with shop.pool.lease(_plan("b")), pytest.raises(Conflict, match="b is in use"):
+        shop.pool.unload({"a", "b"})
+    assert shop.there == {"a", "b"}, "none goes where one may not"
+    assert shop.pool.unload({"a", "c"}) == 1
+    assert shop.there == {"b"}
+    assert shop.changes[-1] == ("asked", "a")

@@ -18,7 +18,7 @@ from starlette.types import Scope
 
 from earwitness.api import cookies, origins
 from earwitness.api.caller import Caller, stranger, the_house, through_proxy, with_key, with_login
-from earwitness.api.needs import NOT_UPLOADS, SEARCHES, TRANSCRIBING, opens, row_of, table
+from earwitness.api.needs import CAPTIONS, NOT_UPLOADS, SEARCHES, TRANSCRIBING, opens, row_of, table
 from earwitness.api.passes import Passes
 from earwitness.api.proxies import Proxies
 from earwitness.api.rates import Rates
@@ -99,6 +99,8 @@ class Access:
             if row is None:
                 raise Forbidden("this route is for administrators, or there is none")
             raise Forbidden(f"this needs {'a login' if need == 'self' else f'the scope {need}'}")
+        if caller.key is not None and caller.key.recording is not None and row not in CAPTIONS:
+            raise Forbidden("this key is for the captions of one recording", remedy="Log in, or use another key.")
         if row is not None and caller.way != "house":
             await self._check_amount(caller, row, need)
         return caller

@@ -46,11 +46,12 @@ class Credentials(Asked):
     password: Text
 
 
-class NewPassword(Asked):
-    """One's own password, the old one and another."""
+class MeChange(Asked):
+    """What of one's own account is to be another: its name, or its password, which takes the one before."""
 
-    password: Text
-    new_password: Text
+    name: Text | None = None
+    password: Text | None = None
+    new_password: Text | None = None
 
 
 class SetupCard(BaseModel):
@@ -101,11 +102,15 @@ class LoginCards(BaseModel):
 
 
 class NewKey(Asked):
-    """A key to be made. `user` is for administrators; without it the key is one's own."""
+    """A key to be made. `user` is for administrators; without it the key is one's own.
+
+    One with a `recording` follows its captions and opens nothing else: it is for a link that others are given.
+    """
 
     name: Text
     scopes: list[Text] = Field(max_length=50)
     sources: list[Text] | None = Field(None, max_length=1000)
+    recording: Text | None = None
     days: float | None = None
     audio_seconds_per_day: float | None = None
     user: Text | None = None
@@ -119,6 +124,7 @@ class KeyCard(BaseModel):
     name: str
     scopes: list[str]
     sources: list[str] | None
+    recording: str | None
     audio_seconds_per_day: float | None
     made: float
     ends: float | None
@@ -216,16 +222,21 @@ async def me(request: Request) -> Me:
     return Me(user=None if who.user is None else card(who.user), way=who.way, scopes=sorted(who.scopes))
 
 
-@router.patch("/api/me", summary="Change one's password", responses=ERRORS)
-async def change_password(request: Request, told: NewPassword) -> Done:
-    """All other logins of this user end."""
+@router.patch("/api/me", summary="Change one's name or password", responses=ERRORS)
+async def change_me(request: Request, told: MeChange) -> Done:
+    """With another password all other logins of this user end."""
     home, who = house.of(request), caller_of(request.scope)
     user = _user(who)
-    home.access.rates.count("login", f"name {folded(user.name)}", f"from {network(who.address)}")
-    if await home.access.slowly(partial(home.archive.accounts.known, user.name, told.password)) is None:
-        raise Forbidden("the password is wrong", remedy="Give the password that you have now.")
-    change = partial(home.archive.accounts.password, user.id, told.new_password, who.by, but=who.login)
-    await home.access.slowly(change)
+    if told.name is None and (told.password is None or told.new_password is None):
+        raise BadInput("nothing is to be changed", remedy="Give `name`, or `password` and `new_password`.")
+    if told.new_password is not None:
+        home.access.rates.count("login", f"name {folded(user.name)}", f"from {network(who.address)}")
+        if await home.access.slowly(partial(home.archive.accounts.known, user.name, told.password or "")) is None:
+            raise Forbidden("the password is wrong", remedy="Give the password that you have now.")
+        change = partial(home.archive.accounts.password, user.id, told.new_password, who.by, but=who.login)
+        await home.access.slowly(change)
+    if told.name is not None:
+        await in_thread(partial(home.archive.accounts.rename, user.id, told.name, who.by))
     return Done()
 
 
@@ -267,9 +278,9 @@ async def make_key(request: Request, told: NewKey) -> WholeKey:
     """The whole key is in this answer and nowhere else."""
     home, who = house.of(request), caller_of(request.scope)
     user = await _for(request, who, told.user)
-    how = {"days": told.days, "day_s": told.audio_seconds_per_day}
     sources = None if told.sources is None else tuple(told.sources)
-    make = partial(home.archive.accounts.keys.make, user, told.name, tuple(told.scopes), who.by, sources=sources, **how)
+    make = partial(home.archive.accounts.keys.make, user, told.name, tuple(told.scopes), who.by)
+    make = partial(make, sources=sources, recording=told.recording, days=told.days, day_s=told.audio_seconds_per_day)
     key, whole = await in_thread(make)
     return WholeKey(key=whole, card=_key_card(key))
 
@@ -306,8 +317,8 @@ def card(user: User) -> UserCard:
 def _key_card(key: Key) -> KeyCard:
     return KeyCard(
         id=key.id, user=key.user_id, name=key.name, scopes=list(key.scopes),
-        sources=None if key.sources is None else list(key.sources), audio_seconds_per_day=key.day_s, made=key.made_s,
-        ends=key.ends_s, seen=key.seen_s,
+        sources=None if key.sources is None else list(key.sources), recording=key.recording,
+        audio_seconds_per_day=key.day_s, made=key.made_s, ends=key.ends_s, seen=key.seen_s,
     )  # fmt: skip
 
 

@@ -30,6 +30,7 @@ class NewUser(Asked):
 class UserChange(Asked):
     """What is to be another; the rest stays. An empty `subject` is none."""
 
+    name: Text | None = None
     role: RoleName | None = None
     enabled: bool | None = None
     password: Text | None = None
@@ -89,8 +90,10 @@ async def add_user(request: Request, told: NewUser) -> UserCard:
 
 @router.patch("/api/users/{ident}", summary="Change an account", responses=ERRORS)
 async def change_user(request: Request, ident: str, told: UserChange) -> UserCard:
-    """Another role, another password, or let them in no more. All their logins end with the last two."""
+    """Another name, role or password, or let them in no more. All their logins end with the last two."""
     home, by = house.of(request), caller_of(request.scope).by
+    if told.name is not None:
+        await in_thread(partial(home.archive.accounts.rename, ident, told.name, by))
     if told.subject is not None:
         subject = subject_from(told.subject) if told.subject else None
         await in_thread(partial(home.archive.accounts.vouched.link, ident, subject, by))

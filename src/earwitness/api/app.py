@@ -25,14 +25,17 @@ from earwitness.api import (
     alignment,
     clips,
     deepgram_rest,
+    diagnostics,
     events,
     hooks,
     jobs,
+    models,
     native,
     notes,
     oidc,
     openai,
     overview,
+    policy,
     poll,
     recordings,
     speakers,
@@ -51,7 +54,7 @@ from earwitness.api.figures import Figures
 from earwitness.api.history import EACH_S
 from earwitness.api.house import House
 from earwitness.api.issuer import Issuer
-from earwitness.api.live import chunks, page, realtime, realtime_secrets, whisperlive, ws, wyoming
+from earwitness.api.live import chunks, realtime, realtime_secrets, whisperlive, ws, wyoming
 from earwitness.api.live import deepgram as deepgram_live
 from earwitness.api.live.sessions import Sessions
 from earwitness.api.live.storeroom import recover
@@ -70,7 +73,9 @@ from earwitness.errors import BadInput, EarwitnessError, NotFound, StorageFailed
 from earwitness.events import Event, Partial
 from earwitness.kit import Kit
 from earwitness.models.usage import Uses
+from earwitness.tail import Tail
 from earwitness.types import Json
+from earwitness.working.errands import Errands
 from earwitness.working.indexing import Indexer
 from earwitness.working.sending import Sender
 from earwitness.working.watched import Watched
@@ -110,15 +115,17 @@ DOORS = (
     transcripts,
     events,
     system,
+    diagnostics,
     accounts,
     oidc,
     administration,
+    policy,
     jobs,
+    models,
     hooks,
     uploading,
     ws,
     chunks,
-    page,
     ui,
     realtime,
     realtime_secrets,
@@ -156,7 +163,8 @@ def create(settings: Settings, kit: Kit | None = None) -> FastAPI:
 
 def _house(settings: Settings, kit: Kit | None) -> House:
     """What the doors share. Raises BadInput and Missing for settings that won't do, before anything is begun."""
-    log = telemetry.logger(settings.log_level, settings.log_format)
+    tail = Tail()
+    log = telemetry.logger(settings.log_level, settings.log_format, tail)
     issuer, proxies = Issuer(settings) if settings.oidc_issuer else None, Proxies(settings, log.warning)
     kit = kit or Kit(settings, warm=True)
     metrics, passes = telemetry.Metrics(), Passes()
@@ -178,6 +186,7 @@ def _house(settings: Settings, kit: Kit | None) -> House:
         works=Works(settings.seats),
         metrics=metrics,
         log=log,
+        tail=tail,
         loads=Loads(kit),
         uses=Uses(settings.home / "usage.json"),
         archive=archive,
@@ -190,6 +199,7 @@ def _house(settings: Settings, kit: Kit | None) -> House:
     )
     figures = house.figures = Figures(house)
     house.worker = Worker(settings, kit, archive, log=log.info, count=house.count)
+    house.errands = Errands(settings, archive.writer, log=log.info, warn=log.warning)
     house.watched = Watched(settings, archive, house.worker, log=log.info)
     house.indexer = Indexer(kit, archive, busy=lambda: house.busy, log=log.info)
     house.sender = Sender(archive.hooks, private=settings.allow_private_urls, log=log.info, count=metrics.delivered)
@@ -238,6 +248,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await in_thread(house.errands.close)
         await in_thread(house.indexer.close)
         await in_thread(house.watched.close)
         await in_thread(house.worker.close)
@@ -350,6 +361,7 @@ def _told(house: House, figures: Figures, ident: str, recording: str | None, seq
 
 async def _known(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EarwitnessError)
+    request.scope["failed"] = error.code
     return answer(error, request.url.path)
 
 

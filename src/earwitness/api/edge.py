@@ -40,6 +40,14 @@ HEADERS = {
 }
 """What every answer says to browsers, unless a door says something else. Waveforms are drawn with inline styles."""
 
+QUIET = {
+    "/livez", "/readyz", "/health", "/metrics", "/api/system", "/api/system/logs", "/api/models", "/app/{path:path}",
+}  # fmt: skip
+"""Routes that are asked again and again, by machines and by pages that show how it goes; and the files of the page."""
+
+ROUTINE = (*range(100, 500), 503)
+"""What a server answers on a good day: refusals, and that it is full."""
+
 SCRIPTED = ("/docs", "/redoc")
 """The pages of the API's documents, which start by a script within the page."""
 
@@ -117,9 +125,11 @@ class Edge:
                 await self._app(scope, body.receive, sending)
                 facts |= {"route": getattr(scope.get("route"), "path", "unknown"), "status": status}
         except EarwitnessError as error:
+            scope["failed"] = error.code
             await answer(error, scope["path"])(scope, body.receive, sending)
         except Exception as error:
             self._house.log.error("unexpected", request=ident, kind=type(error).__name__, exc_info=error)
+            scope["failed"] = EngineFailed.code
             if status == 499:
                 failed = EngineFailed(f"an unexpected {type(error).__name__} stopped the request")
                 await answer(failed, scope["path"])(scope, body.receive, sending)
@@ -154,8 +164,9 @@ class Edge:
         metrics = self._house.metrics
         metrics.requests.labels(scope["method"], route, status).inc()
         metrics.seconds.labels(route).observe(took_s)
-        quiet = route in {"/livez", "/readyz", "/health", "/metrics"}
-        write = self._house.log.debug if quiet else self._house.log.info
+        log = self._house.log
+        write = log.debug if route in QUIET and status < 400 else log.info if status in ROUTINE else log.warning
+        failed = {"code": scope["failed"]} if "failed" in scope else {}
         write(
             "request",
             request=ident,
@@ -164,6 +175,7 @@ class Edge:
             status=status,
             ms=round(took_s * 1000),
             by=caller_of(scope).id,
+            **failed,
         )
 
 

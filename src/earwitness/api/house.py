@@ -35,8 +35,10 @@ from earwitness.models.pool import Change
 from earwitness.models.usage import Uses
 from earwitness.reference import acquaint
 from earwitness.stages.recipe import CHANNELS, Known, Recipe
+from earwitness.tail import Tail
 from earwitness.telemetry import Metrics
 from earwitness.types import Can, Segment, Transcript
+from earwitness.working.errands import Errands
 from earwitness.working.indexing import Indexer
 from earwitness.working.sending import Sender
 from earwitness.working.watched import Watched
@@ -57,6 +59,7 @@ class House:
     works: Works
     metrics: Metrics
     log: FilteringBoundLogger
+    tail: Tail
     loads: Loads
     uses: Uses
     archive: Archive
@@ -70,6 +73,7 @@ class House:
     sender: Sender = field(init=False)
     watched: Watched = field(init=False)
     indexer: Indexer = field(init=False)
+    errands: Errands = field(init=False)
     figures: "Figures" = field(init=False)
     history: History = field(default_factory=History)
     arriving: set[str] = field(default_factory=set)

@@ -96,7 +96,7 @@ async def models(request: Request) -> ModelDetails:
         _detail(entry, loaded=entry.name in loaded, loading_s=loading.get(entry.name))
         for entry in home.kit.catalog.shown()
     ]
-    return ModelDetails(models=listed, default=catalog.DEFAULT)
+    return ModelDetails(models=listed, default=home.kit.catalog.find(catalog.USUAL).name)
 
 
 @router.get("/models/{name:path}", summary="One model, loaded if need be", responses=NO_MODEL)
@@ -155,7 +155,7 @@ async def transcribe(
     wanted: Annotated[RecordingQuery, Query()],
 ) -> Response:
     """Turn a recording into our own JSON, whose `text` is the whole text. A form with a field `file` is taken too."""
-    return await _transcribe(request, catalog.DEFAULT, wanted)
+    return await _transcribe(request, catalog.USUAL, wanted)
 
 
 @router.post(

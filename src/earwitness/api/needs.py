@@ -10,7 +10,7 @@ from functools import cache
 
 from starlette.routing import compile_path
 
-OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/live", "/app")
+OPEN = ("/livez", "/readyz", "/health", "/docs", "/redoc", "/openapi.json", "/static-offline-docs", "/app")
 """Paths, and all below them, that need neither login nor key."""
 
 OPEN_DOORS = ("/api/setup", "/api/login", "/api/login/oidc", "/api/login/oidc/callback")
@@ -37,6 +37,7 @@ transcribe
     SOCKET /ws
     POST /api/process-chunk
     GET /models
+    GET /api/models
     GET /api/sample
     GET /api/device-info
     GET /v1/models/{name:path}
@@ -68,6 +69,7 @@ archive:read
     GET /api/recordings/{ident}/find
     GET /api/segments/{number}
     GET /api/segments/{number}/history
+    GET /api/speakers/suggested
     GET /api/transcripts
     GET /api/transcripts/export
     GET /api/analytics/talk-time
@@ -111,6 +113,7 @@ metrics
     GET /api/system
 anybody
     GET /api/me
+    GET /api/policy
     GET /api/events
 self
     POST /api/logout
@@ -123,6 +126,14 @@ self
     GET /api/grants
 admin
     DELETE /v1/models/{name:path}
+    POST /api/models/pull
+    POST /api/models/bench
+    POST /api/models/unload
+    PUT /api/models/default
+    DELETE /api/models/errands/{ident}
+    DELETE /api/models/{name:path}
+    GET /api/system/logs
+    GET /api/system/diagnostics
     GET /api/users
     POST /api/users
     PATCH /api/users/{ident}
@@ -147,6 +158,10 @@ TRANSCRIBING = ("POST /api/recordings/{ident}/transcribe",)
 
 NOT_UPLOADS = ("POST /api/process-chunk",)
 """Routes that transcribe and bring a little sound many times."""
+
+
+CAPTIONS = ("GET /api/recordings/{ident}", "GET /api/recordings/{ident}/segments", "GET /api/events")
+"""All that a key for one recording opens."""
 
 
 def opens(path: str, method: str) -> bool:

@@ -31,7 +31,7 @@ router = APIRouter(tags=["Accounts"])
 
 BEGIN, BACK = "/api/login/oidc", "/api/login/oidc/callback"
 MINUTES = 10
-START = "/live"
+START = "/"
 """Where one is led after a login that was begun without a page to return to."""
 
 HERE = re.compile(r"/(?!/)[!-\[\]-~]{0,999}")
@@ -62,11 +62,11 @@ async def ways(request: Request) -> Ways:
 @router.get(BEGIN, summary="Log in by a provider", status_code=303, response_class=Response, responses=LEADS)
 async def begin(
     request: Request,
-    next: Annotated[str, Query(description="The page to return to, such as `/live`.")] = START,  # noqa: A002
+    next: Annotated[str, Query(description="The page to return to, such as `/app/files`.")] = START,  # noqa: A002
 ) -> Response:
     """Leads the browser to the provider, which leads it back."""
     if not HERE.fullmatch(next):
-        raise BadInput("`next` has to be a path of this server, such as /live", param="next")
+        raise BadInput("`next` has to be a path of this server, such as /app/files", param="next")
     issuer, begun = _issuer(request), Begun(secrets.token_urlsafe(32))
     house.of(request).access.rates.count("begin", network(stranger_of(request).address))
     response = _led(await issuer.address(begun, _url(request, BACK)))

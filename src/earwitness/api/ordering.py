@@ -170,7 +170,7 @@ def _recipe(form: Form) -> tuple[Recipe, tuple[Reference, ...]]:
     )
     gate = form.choice("language_gate", ("on", "off"), "on") == "on"
     recipe = Recipe(
-        model=form.one("model") or catalog.DEFAULT,
+        model=form.one("model") or catalog.USUAL,
         ask=replace(ask, optional=ask.optional | {"word_times"}),
         guarding=Guarding(language_gate=gate),
         aligner="auto" if words else None,

@@ -196,11 +196,15 @@ def recordings(
     kept: bool | None = None,
     after_s: Moment = None,
     before_s: Moment = None,
+    title: Annotated[str | None, Query(max_length=300, description="Words of the title, or parts of them.")] = None,
+    person: Annotated[str | None, Query(max_length=32, pattern="^[ -~]*$", description="Who speaks in it.")] = None,
     at: Annotated[str | None, Query(max_length=100, description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_RECORDINGS)] = 50,
 ) -> RecordingCards:
     """What the caller may see, narrowed down by what is given."""
-    wanted = Wanted(kind, state, source, sha256, kept, after_s, before_s)
+    if title is not None and not title.isprintable():
+        raise BadInput("there are signs in the title that none can have", param="title")
+    wanted = Wanted(kind, state, source, sha256, kept, after_s, before_s, title, person)
     there, who = _archive(request).recordings, viewer(request)
     page = there.page(who, wanted, at, limit)
     speak = there.speaking([r.id for r in page.recordings], who)

@@ -1,10 +1,10 @@
 """`/api/speakers`: the people whose voices are known. Embeddings never leave through this door."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from earwitness import reference
@@ -16,6 +16,7 @@ from earwitness.api.uploads import Upload
 from earwitness.api.viewing import viewer
 from earwitness.api.wishes import Form
 from earwitness.archive import likeness, person
+from earwitness.archive import suggested as suggesting
 from earwitness.archive.editing import Who
 from earwitness.archive.person import Person, Voiceprint
 from earwitness.archive.viewer import Viewer
@@ -143,6 +144,23 @@ class IdentityCard(BaseModel):
     candidates: list[CandidateCard]
 
 
+class SuggestedCard(BaseModel):
+    """A speaker of a recording whom nobody has named, and the person they may be by their voice."""
+
+    recording: str
+    title: str
+    began_s: float
+    speaker: str
+    speech_s: float
+    person: str
+
+
+class SuggestedCards(BaseModel):
+    """The newest recordings first."""
+
+    suggested: list[SuggestedCard]
+
+
 router = APIRouter(tags=["People"])
 
 
@@ -208,6 +226,17 @@ async def heard(request: Request, told: Hearing) -> PersonCard:
         raise BadInput("give a name, or the id of a person", param="name")
     learn = partial(_learnt, house.of(request), viewer(request), told)
     return card(await house.while_there(request, in_thread(learn)))
+
+
+@router.get("/api/speakers/suggested", summary="Who unnamed speakers may be", responses=ERRORS)
+def suggested(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> SuggestedCards:
+    """What was told of the newest recordings (`speaker_suggested`), as far as it is still open.
+
+    Who was told to be nobody, by `PATCH /api/recordings/{ident}`, is suggested no more.
+    """
+    home = house.of(request)
+    found = suggesting.suggested(home.archive.database, viewer(request), home.people.all(), limit)
+    return SuggestedCards(suggested=[SuggestedCard.model_validate(asdict(one)) for one in found])
 
 
 @router.get("/api/speakers/{ident}", summary="One person", responses=ERRORS)

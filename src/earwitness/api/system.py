@@ -30,8 +30,18 @@ class Indexed(BaseModel):
     why_not: str | None
 
 
+class Room(BaseModel):
+    """How much of something is used, and how much there may be; no `limit` where there is none."""
+
+    used: float
+    limit: float | None
+
+
 class System(BaseModel):
-    """Each number of the server over time, oldest first: `recent` by `each_s`, `day` by `minute_s`."""
+    """Each number of the server over time, oldest first: `recent` by `each_s`, `day` by `minute_s`.
+
+    `jobs` are counted by state; `disk` are bytes of the archive by what they are, and those that are `free`.
+    """
 
     version: str
     started_s: float
@@ -40,7 +50,13 @@ class System(BaseModel):
     memory: int
     each_s: float
     minute_s: float
+    why_not_ready: str
     meaning: Indexed
+    recordings: Room
+    sessions: Room
+    models: Room
+    jobs: dict[str, float]
+    disk: dict[str, float]
     now: dict[str, float]
     recent: Columns
     day: Columns
@@ -59,12 +75,19 @@ async def system(request: Request) -> System:
 
 
 def _system(home: house.House) -> System:
+    told, settings, pool = home.figures.by_label(), home.settings, home.kit.pool
     return System(
         version=__version__,
         started_s=home.started,
         ready=home.ready,
         cores=home.kit.machine.cores,
         memory=home.kit.machine.memory,
+        why_not_ready="" if home.ready else home.why_not_ready,
+        recordings=Room(used=len(home.works) + len(home.worker), limit=settings.seats),
+        sessions=Room(used=len(home.sessions), limit=settings.live_sessions),
+        models=Room(used=sum(place.size for place in pool.loaded()), limit=pool.limits.size),
+        jobs=dict(told["earwitness_jobs"][2]),
+        disk=dict(told["earwitness_disk_bytes"][2]),
         meaning=Indexed(**asdict(home.indexer.indexed), held=len(home.meaning)),
         each_s=EACH_S,
         minute_s=EACH_S * TO_A_MINUTE,

@@ -22,6 +22,10 @@ from earwitness.errors import BadInput, NotFound
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": PlainError, "description": "An error"} for status in (400, 401, 404, 501, 503, 507)
 }
+MOST = 500
+"""Segments that are asked for one by one."""
+
+Serial = Annotated[int, Field(ge=1, le=2**63 - 1)]
 ZIP_BEGAN = (1980, 1, 1, 0, 0, 0)
 """The date of files in an archive: the same content is the same archive."""
 
@@ -29,7 +33,7 @@ Text = Annotated[
     str,
     Query(
         alias="q",
-        description='Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before:',
+        description='Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before:',
         examples=['fire "smoke detector" -drill after:2026-11-01'],
     ),
 ]
@@ -170,10 +174,13 @@ def carry(
     request: Request,
     q: Text = "",
     form: Annotated[str, Query(alias="format", description=f"One of {', '.join(export.FORMATS)}.")] = "json",
+    only: Annotated[
+        list[Serial] | None, Query(max_length=MOST, description="Ids of segments: these, if found.")
+    ] = None,
 ) -> Response:
     """One file where all is of one recording, else an archive with a file for each."""
     chosen = export.find(form)
-    found = carried(house.of(request).archive.database, viewer(request), q)
+    found = carried(house.of(request).archive.database, viewer(request), q, only)
     if not found:
         raise NotFound("nothing is found", remedy="Look for it at /api/transcripts first.")
     if len(found) == 1:

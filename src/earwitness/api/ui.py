@@ -27,14 +27,14 @@ MISSING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Earwitn
 <p>This Earwitness runs from its sources, and they hold the page as Svelte and TypeScript. Build it once:
 <pre>python tools/webui.py</pre>
 <p>or install Earwitness again with <code>pip install .</code>, which does the same; both want npm, or bring Node.js
-from PyPI. Everything else works without: <a href="docs">the API</a>, <a href="live">the live page</a>."""
+from PyPI. Everything else works without: <a href="../docs">the API</a>, and the commands that <code>earwitness</code>
+lists."""
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
 async def begin(request: Request) -> Response:
-    """To the page, or to that of live captions where it is not built."""
-    there = "app/" if "index.html" in _built() else "live"
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/{there}", 307)
+    """To the page."""
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/app/", 307)
 
 
 @router.api_route("/app", methods=["GET", "HEAD"])

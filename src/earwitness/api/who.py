@@ -98,7 +98,7 @@ def _wishes(fields: Mapping[str, list[str]], *, words: bool) -> tuple[Recipe, tu
     shape = form.choice("response_format", tuple(export.FORMATS), "json")
     ask = Ask(language=language_code(form.one("language")), word_times=words)
     ask = replace(ask, optional=ask.optional | {"word_times"})
-    recipe = Recipe(model=form.one("model") or catalog.DEFAULT, ask=ask, enhancing=enhancing(form))
+    recipe = Recipe(model=form.one("model") or catalog.USUAL, ask=ask, enhancing=enhancing(form))
     recipe, references = with_speakers(recipe, form)
     if left := form.left_over():
         raise BadInput(f"there is no field {left[0]!r} here", param=left[0])

@@ -95,6 +95,8 @@ class Key:
     scopes: tuple[str, ...]
     sources: tuple[str, ...] | None = None
     """The only sources that it reaches."""
+    recording: str | None = None
+    """The only recording that it reads: it follows captions, and opens nothing else."""
     day_s: float | None = None
     """Seconds of audio that it may have transcribed in a day."""
     made_s: float = 0.0
@@ -102,11 +104,11 @@ class Key:
     seen_s: float | None = None
 
     def viewer(self, user: User) -> Viewer:
-        """Whose eyes the archive is seen with: those of its user, on its sources alone where it has any."""
+        """Whose eyes the archive is seen with: those of its user, on its sources or its recording alone."""
         whole = user.viewer
-        if self.sources is None:
+        if self.sources is None and self.recording is None:
             return whole
-        return Viewer(user.id, sources=self.sources, every=whole.everything)
+        return Viewer(user.id, sources=self.sources, recording=self.recording, every=whole.everything)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ administrator who can come in, once there is anybody.
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
@@ -19,7 +20,7 @@ from earwitness.archive.logins import USER, Logins, ended
 from earwitness.archive.passwords import Passwords, check
 from earwitness.archive.schema.accounts import GrantRow, UserRow
 from earwitness.archive.schema.heard import RecordingRow, SourceRow
-from earwitness.archive.users import anybody, check_led, made, nobody, one, told
+from earwitness.archive.users import anybody, check_led, made, name_free, nobody, one, told
 from earwitness.archive.vouched import Vouching, bar
 from earwitness.archive.writer import Writer
 from earwitness.errors import BadInput, NotFound
@@ -122,6 +123,20 @@ class Accounts:
             if enabled is False:
                 ended(connection, ident)
             return one(connection, UserRow.id == ident, user.name)
+
+        return self._writer.write(change)
+
+    def rename(self, ident: str, name: str, by: By) -> User:
+        """Give a user another name, which they log in by from then on. Raises NotFound, BadInput where it is taken."""
+        name = named(name)
+
+        def change(connection: Connection) -> User:
+            user = replace(one(connection, UserRow.id == ident, ident), name=name)
+            name_free(connection, user)
+            values = {"name": name, "folded": folded(name)}
+            connection.execute(update(UserRow).where(UserRow.id == ident).values(values))
+            told(connection, by, "user renamed", ident)
+            return user
 
         return self._writer.write(change)
 

@@ -116,7 +116,10 @@ class Events:
 
     def may(self, viewer: Viewer, *, owner: str | None, source: str | None, recording: str | None) -> bool:
         """Whether a viewer may be told of something that is not written down."""
-        if viewer.everything or owner == viewer.id:
+        outside = viewer.sources is not None and source not in viewer.sources
+        if outside or (viewer.recording is not None and recording != viewer.recording):
+            return False
+        if viewer.everything or viewer.every or owner == viewer.id:
             return True
         with self._database.reading() as connection:
             if connection is None:
@@ -181,5 +184,7 @@ def _may(viewer: Viewer) -> ColumnElement[bool]:
     """The condition on `events` that lets through what a viewer may see."""
     if viewer.everything:
         return true()
+    if viewer.recording is not None:
+        return sees(viewer, of=EventRow)
     nobody = and_(EventRow.recording_id.is_(None), EventRow.owner_id.is_(None), EventRow.source_id.is_(None))
     return or_(sees(viewer, of=EventRow), and_(nobody, EventRow.topic.in_(FOR_ALL)))

@@ -15,22 +15,26 @@ from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from earwitness.archive.account import By, Key, User, named, scopes_among, scopes_of
 from earwitness.archive.audit import noted
 from earwitness.archive.database import Database
-from earwitness.archive.happened import happened
+from earwitness.archive.happened import happened, written
 from earwitness.archive.logins import SEEN_EACH_S, USER, hashed, later
 from earwitness.archive.schema.accounts import KeyRow, SpentRow, UserRow
-from earwitness.archive.schema.heard import SourceRow
+from earwitness.archive.schema.heard import RecordingRow, SourceRow
+from earwitness.archive.viewer import sees
 from earwitness.archive.writer import Writer
 from earwitness.errors import BadInput, Forbidden, NotFound
 
 WHOLE = re.compile(r"ew_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 
 DAY_S = 86_400
+READING = ("archive:read",)
+"""The scopes of a key for one recording."""
+
 MOST = 200
 """Keys of one user."""
 
 SHOWN = (
-    KeyRow.id, KeyRow.user_id, KeyRow.name, KeyRow.scopes, KeyRow.sources, KeyRow.day_s, KeyRow.made_s, KeyRow.ends_s,
-    KeyRow.seen_s,
+    KeyRow.id, KeyRow.user_id, KeyRow.name, KeyRow.scopes, KeyRow.sources, KeyRow.recording_id.label("recording"),
+    KeyRow.day_s, KeyRow.made_s, KeyRow.ends_s, KeyRow.seen_s,
 )  # fmt: skip
 
 
@@ -48,23 +52,31 @@ class Keys:
         by: By,
         *,
         sources: tuple[str, ...] | None = None,
+        recording: str | None = None,
         days: float | None = None,
         day_s: float | None = None,
     ) -> tuple[Key, str]:
         """A new key of a user, and the whole of it, which is told this once.
 
-        `days` is how long it is good, `day_s` what it may have transcribed a day. Raises BadInput, and Forbidden for a
-        scope that the user's role does not have.
+        `days` is how long it is good, `day_s` what it may have transcribed a day. One for a `recording` follows its
+        captions, and opens nothing else. Raises BadInput, NotFound, and Forbidden for a scope that the user's role does
+        not have.
         """
         name, scopes = named(name), scopes_among(scopes)
         if over := [scope for scope in scopes if scope not in scopes_of(user.role)]:
             raise Forbidden(f"the role {user.role} does not have the scope {over[0]}")
+        if recording is not None and (scopes != READING or sources is not None):
+            raise BadInput(
+                "a key for one recording reads it and does nothing else",
+                remedy=f"Its only scope is {READING[0]}, and it has no sources.",
+                param="scopes",
+            )
         for value, field in ((days, "days"), (day_s, "audio_seconds_per_day")):
             if value is not None and not 0 < value <= 1e9:
                 raise BadInput(f"{field} is more than nothing, and at most a thousand million", param=field)
         ident, secret, now = secrets.token_hex(4), secrets.token_urlsafe(32), self._clock()
         ends_s = None if days is None else now + days * DAY_S
-        key = Key(ident, user.id, name, scopes, sources, day_s, now, ends_s)
+        key = Key(ident, user.id, name, scopes, sources, recording, day_s, now, ends_s)
 
         def change(connection: Connection) -> None:
             count = connection.execute(select(func.count()).where(KeyRow.user_id == user.id)).scalar_one()
@@ -73,9 +85,13 @@ class Keys:
             known = set(connection.execute(select(SourceRow.id).where(SourceRow.id.in_(sources or ()))).scalars())
             if strange := set(sources or ()) - known:
                 raise NotFound(f"there is no source {min(strange)[:40]!r}", remedy="GET /api/sources lists them.")
+            seen = select(RecordingRow.id).where(RecordingRow.id == recording, sees(user.viewer))
+            if recording is not None and connection.execute(seen).scalar() is None:
+                raise NotFound(f"there is no recording {recording[:40]!r}", remedy="GET /api/recordings lists them.")
             row = {
                 "id": ident, "secret": hashed(secret), "user_id": user.id, "name": name, "scopes": list(scopes),
-                "sources": None if sources is None else list(sources), "day_s": day_s, "made_s": now, "ends_s": ends_s,
+                "sources": None if sources is None else list(sources), "recording_id": recording, "day_s": day_s,
+                "made_s": now, "ends_s": ends_s,
             }  # fmt: skip
             connection.execute(insert(KeyRow).values(row))
             noted(connection, by, "key made", {"key": ident, "user": user.id, "scopes": list(scopes)})
@@ -120,12 +136,13 @@ class Keys:
         which = [KeyRow.id == ident, *([KeyRow.user_id == user_id] if user_id is not None else [])]
 
         def change(connection: Connection) -> None:
-            whose = connection.execute(select(KeyRow.user_id).where(*which)).scalar()
-            if whose is None:
+            found = connection.execute(select(KeyRow.user_id, KeyRow.recording_id).where(*which)).one_or_none()
+            if found is None:
                 raise NotFound("there is no such key", remedy="GET /api/keys, or `earwitness keys list`, shows them.")
             connection.execute(delete(KeyRow).where(*which))
             noted(connection, by, "key removed", {"key": ident})
-            happened(connection, "accounts", "key removed", {"key": ident}, owner=whose)
+            whose = found.recording_id, found.user_id, None  # and whoever follows that recording with it
+            written(connection, "accounts", "key removed", {"key": ident}, whose)
 
         self._writer.write(change)
 

@@ -3,12 +3,16 @@
 Pure functions. A name that a caller gave is never touched.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from earwitness.archive.likeness import TIERS, Identity, Tiers, identify
 from earwitness.archive.person import Person
-from earwitness.types import Speaker
+from earwitness.types import Notice, Speaker
+
+PROPOSED = "speaker_suggested"
+MAY_BE = re.compile(r"(\S+) may be (\S+), but")
 
 
 def identities(
@@ -39,6 +43,17 @@ def recognised(
         seen.add(person.person)
         named[speaker.id] = replace(speaker, name=person.name, person=person.person)
     return tuple(named.get(s.id, s) for s in speakers)
+
+
+def proposal(speaker: str, person: str) -> Notice:
+    """That a speaker may be a person, by id, and is not alike enough to be named."""
+    return Notice(PROPOSED, f"{speaker} may be {person}, but is not alike enough to be named")
+
+
+def proposed(code: str, message: str) -> tuple[str, str] | None:
+    """The speaker and the person of a `proposal`; None for any other notice."""
+    found = MAY_BE.match(message) if code == PROPOSED else None
+    return (found[1], found[2]) if found else None
 
 
 def current(speakers: Sequence[Speaker], people: Sequence[Person]) -> tuple[Speaker, ...]:

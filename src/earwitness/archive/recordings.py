@@ -77,6 +77,10 @@ class Wanted:
     kept: bool | None = None
     after_s: float | None = None
     before_s: float | None = None
+    title: str | None = None
+    """Words that its title holds, or parts of words, in any order."""
+    person: str | None = None
+    """Somebody who speaks in it, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +337,15 @@ def _filters(wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(RecordingRow.began_s >= wanted.after_s)
     if wanted.before_s is not None:
         found.append(RecordingRow.began_s < wanted.before_s)
-    return found
+    if wanted.person is not None:
+        found.append(RecordingRow.id.in_(select(SpeakerRow.recording_id).where(SpeakerRow.person_id == wanted.person)))
+    return [*found, *(_titled(word) for word in (wanted.title or "").split())]
+
+
+def _titled(word: str) -> ColumnElement[bool]:
+    """Titles that hold a word. SQLite knows capitals of ASCII only: others are tried as a title has them."""
+    forms = dict.fromkeys((word.lower(), word.capitalize(), word.upper(), word))
+    return or_(*(RecordingRow.title.icontains(form, autoescape=True) for form in forms))
 
 
 def _place(at: str) -> tuple[float, str]:

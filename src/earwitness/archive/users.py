@@ -32,8 +32,7 @@ def nobody(word: str) -> NotFound:
 
 def made(connection: Connection, user: User, password: str | None, by: By) -> None:
     """Write a new user down; `password` is a hash. Raises BadInput for a name, Conflict for a subject that is taken."""
-    if connection.execute(select(UserRow.id).where(UserRow.folded == folded(user.name))).scalar():
-        raise BadInput(f"there is a user of the name {user.name!r}", remedy="Choose another name.", param="name")
+    name_free(connection, user)
     if user.subject is not None:
         free(connection, user.subject)
     row = {
@@ -42,6 +41,13 @@ def made(connection: Connection, user: User, password: str | None, by: By) -> No
     }  # fmt: skip
     connection.execute(insert(UserRow).values(row))
     told(connection, by, "user added", user.id, role=user.role)
+
+
+def name_free(connection: Connection, user: User) -> None:
+    """See to it that nobody else has a user's name. Raises BadInput."""
+    others = UserRow.folded == folded(user.name), UserRow.id != user.id
+    if connection.execute(select(UserRow.id).where(*others)).scalar():
+        raise BadInput(f"there is a user of the name {user.name!r}", remedy="Choose another name.", param="name")
 
 
 def free(connection: Connection, subject: str) -> None:

@@ -23,8 +23,10 @@ class Viewer:
     everything: bool = False
     sources: tuple[str, ...] | None = None
     """Ids of the only sources whose recordings are seen, as with a key that was made for them."""
+    recording: str | None = None
+    """The only recording that is seen, as with a key that was made for its captions."""
     every: bool = False
-    """With `sources`: all their recordings, whoever's they are."""
+    """With `sources` or `recording`: those, whoever's they are."""
 
     @property
     def owner(self) -> str | None:
@@ -49,7 +51,6 @@ def sees(
         of.source_id.in_(select(GrantRow.source_id).where(*mine, GrantRow.source_id.is_not(None))),
         recording.in_(select(GrantRow.recording_id).where(*mine, GrantRow.recording_id.is_not(None))),
     )
-    if viewer.sources is None:
-        return may
-    within = of.source_id.in_(viewer.sources)
-    return within if viewer.every else and_(within, may)
+    within = true() if viewer.sources is None else of.source_id.in_(viewer.sources)
+    alone = true() if viewer.recording is None else recording == viewer.recording
+    return and_(within, alone) if viewer.every else and_(within, alone, may)

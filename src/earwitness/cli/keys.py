@@ -52,8 +52,8 @@ def add(
     with accounts() as found:
         whose, sources = found.meant(user), tuple(source) if source else None
         scopes = tuple(scope or ("transcribe",))
-        how = {"days": days, "day_s": audio_per_day}
-        _, whole = found.keys.make(whose, name, scopes, By(), sources=sources, **how)
+        make = found.keys.make
+        _, whole = make(whose, name, scopes, By(), sources=sources, days=days, day_s=audio_per_day)
     typer.echo(whole)
 
 

@@ -13,12 +13,14 @@ from types import MappingProxyType
 
 from earwitness.errors import BadInput, EngineFailed, Missing, UnknownModel
 from earwitness.files import digest
-from earwitness.models import directory, known, manifest
+from earwitness.models import chosen, directory, known, manifest
 from earwitness.models.directory import Stored
 from earwitness.models.stamps import Stamps
 from earwitness.types import ModelFiles
 
-DEFAULT = "moonshine-tiny-en"
+DEFAULT, USUAL = "moonshine-tiny-en", "default"
+"""The embedded model; the alias of whatever is used where nobody names one."""
+
 SAMPLE = "endgame_nagg_nell.wav"
 
 
@@ -112,11 +114,14 @@ UNSHOWN = ("fake", "base")
 class Catalog:
     """The models of an installation: the built-in ones, and those in the folder as they are at each call.
 
-    `aliases` are the installation's own names for models; they go before all others.
+    `aliases` are the installation's own names for models; they go before all others. `kept` is the file that names the
+    default model where somebody chose another one; as long as that is here, the aliases of the embedded one lead to it.
     """
 
-    def __init__(self, folder: Path, aliases: Mapping[str, str] = MappingProxyType({})) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, aliases: Mapping[str, str] = MappingProxyType({}), kept: Path | None = None
+    ) -> None:
+        self.folder, self._kept = folder, kept
         self.aliases = {alias.lower(): name.lower() for alias, name in aliases.items()}
         self._seen: tuple[Stamps, tuple[Entry, ...]] | None = None
         for alias in self.aliases:
@@ -150,8 +155,10 @@ class Catalog:
         The preferred format of a model has its name as an alias.
         """
         listed, taken = [], set(self.aliases)
+        usual = next((e.name for e in self.chosen()), DEFAULT)
         for entry in (e for e in (*ENTRIES, *self._stored()) if e.format not in UNSHOWN):
-            own = tuple(n for n in (*entry.aliases, *entry.called[1:]) if n not in taken)
+            given = default().aliases if entry.name == usual else () if entry.name == DEFAULT else entry.aliases
+            own = tuple(n for n in (*given, *entry.called[1:]) if n not in taken)
             taken |= set(own)
             listed.append(replace(entry, aliases=own))
         for alias, name in self.aliases.items():
@@ -159,8 +166,15 @@ class Catalog:
             listed = [replace(e, aliases=(*e.aliases, alias)) if e.name == meant else e for e in listed]
         return tuple(listed)
 
+    def chosen(self) -> tuple[Entry, ...]:
+        """What the default model may be in its formats, where another than the embedded one was chosen and is here."""
+        name = chosen.read(self._kept) if self._kept else ""
+        return self._meant(name) if name and name not in default().aliases else ()
+
     def _meant(self, wanted: str) -> tuple[Entry, ...]:
         """The models of a name that is no alias of this installation."""
+        if wanted in default().aliases and (found := self.chosen()):
+            return found
         found = tuple(e for e in ENTRIES if wanted == e.name or wanted in e.aliases)
         for spelt in (wanted, known.plain(wanted)):
             found = found or tuple(e for e in self._stored() if spelt in e.called)

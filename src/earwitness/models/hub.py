@@ -1,14 +1,17 @@
 """Fetches models from a hub that speaks Hugging Face's protocol, resuming and checking what comes.
 
-Only weights in safe formats, JSON and licence files are asked for. What is half there stays in a hidden folder of the
-model directory, so that the next try goes on with it; the model appears when all of it is there and sound.
+Only weights in safe formats, JSON and licence files are asked for. What has come stays in a hidden folder of the model
+directory, so that the next try goes on with it; the model appears when all of it is there and sound. Half of a file is
+gone on with by versions of the library before 2; later ones begin that file anew.
 
 Source: huggingface_hub 1 and 2, `HfApi.model_info` and `snapshot_download`. A token is taken from HF_TOKEN or from
 `hf auth login`, as that library does.
 """
 
+import re
 import shutil
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -23,6 +26,15 @@ from earwitness.models.manifest import Origin
 TEXTS = ("*.json", "vocabulary.txt", "LICENSE*", "README.md")
 CACHE = ".cache"
 """What the library keeps beside the files to know how far it is."""
+
+LEFT = re.compile(r".+\.[0-9a-f]{8}\.incomplete")
+"""Half a file of a process that has ended, which versions from 2 on never go on with."""
+
+LOOK_S = 0.25
+"""How often it is looked how much has come."""
+
+Told = Callable[[int, int], None]
+"""Is told how many bytes of how many are here."""
 
 
 def repository(name: str) -> str:
@@ -43,6 +55,7 @@ def pull(
     revision: str | None = None,
     endpoint: str | None = None,
     replace: bool = False,
+    told: Told | None = None,
 ) -> Stored:
     """Fetch a model into the model directory `root`; one that is there already is left alone.
 
@@ -55,6 +68,7 @@ def pull(
         revision: a branch, tag or commit; the main branch if left out.
         endpoint: the hub's address; HF_ENDPOINT or huggingface.co if left out.
         replace: fetch again what is there.
+        told: is told how far it is, from another thread.
 
     Raises HubFailed when the hub can't be reached or won't give it, NotFound for what it does not have, BadInput for
     what is no Whisper or is broken, StorageFailed when the disk is full, Missing without the library.
@@ -66,8 +80,8 @@ def pull(
         raise Missing("huggingface_hub is not installed: pip install 'earwitness[whisper]'") from error
     repo = repository(name)
     source = f"{repo}/{file}" if file else repo
-    told = directory.ggml_name(Path(file).name) if file else None
-    called = model or known.plain(told[0] if told else repo.split("/")[-1])
+    named = directory.ggml_name(Path(file).name) if file else None
+    called = model or known.plain(named[0] if named else repo.split("/")[-1])
     directory.place(root, called, "base", "")  # a name that is none is refused before anything is asked
     if revision is None and not replace and (here := _here(root, called, source)):
         return here
@@ -83,8 +97,55 @@ def pull(
                 return here
             licence = next((t.removeprefix("license:") for t in info.tags or () if t.startswith("license:")), "")
             origin = Origin("pull", f"{api.endpoint}/{source}", info.sha or "", licence)
-            api.snapshot_download(repo, revision=info.sha, local_dir=partial, allow_patterns=files)
+            for path in partial.rglob("*.incomplete"):
+                if LEFT.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
+            size = sum(s.size or 0 for s in info.siblings or () if s.rfilename in files)
+            _room(repo, partial, size)
+            with _watched(partial, size, told):
+                api.snapshot_download(repo, revision=info.sha, local_dir=partial, allow_patterns=files)
             return _kept(root, partial, form, called, {each: sums[each] for each in files}, origin, replace=replace)
+
+
+def _room(repo: str, partial: Path, size: int) -> None:
+    """Refuse what is too large for the disk, before it comes. Raises StorageFailed."""
+    left, free = size - _bytes(partial), shutil.disk_usage(partial.parent).free
+    if free < left:
+        raise StorageFailed(f"{repo} needs {left / 1e6:.0f} MB more and {free / 1e6:.0f} MB are free")
+
+
+@contextmanager
+def _watched(partial: Path, size: int, told: Told | None) -> Iterator[None]:
+    """Tell again and again how much has come: the library itself tells it to terminals alone."""
+    if told is None:
+        yield
+        return
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(LOOK_S):
+            told(min(size, _bytes(partial)), size)
+
+    told(min(size, _bytes(partial)), size)
+    looking = threading.Thread(target=look, name="hub", daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looking.join()
+    told(size, size)
+
+
+def _bytes(folder: Path) -> int:
+    """What is there of the files, half of one included."""
+    found = 0
+    for path in folder.rglob("*"):
+        try:
+            found += path.stat().st_size if path.is_file() else 0
+        except OSError:  # moved to its place meanwhile
+            continue
+    return found
 
 
 def _here(root: Path, model: str, source: str, *, form: str = "", revision: str | None = None) -> Stored | None:
@@ -188,7 +249,8 @@ def _told(repo: str) -> Iterator[None]:
             remedy="Check the name; private ones need a token in HF_TOKEN.",
         ) from error
     except transport as error:
-        raise HubFailed(f"the hub did not answer as it should: {_brief(error)}") from error
+        met = "did not answer as it should" if hasattr(error, "response") else "can't be reached"
+        raise HubFailed(f"the hub {met}: {_brief(error)}") from error
     except OSError as error:
         raise StorageFailed(f"{repo} can't be kept: {error.strerror or error}") from error
     except ValueError as error:

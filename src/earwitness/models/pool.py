@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from earwitness.errors import Busy, Cancelled, TooLittleMemory
+from earwitness.errors import Busy, Cancelled, Conflict, TooLittleMemory
 from earwitness.hardware.probe import limits as memory
 from earwitness.models import room
 from earwitness.models.lane import RELIEF_S, Lane
@@ -67,10 +67,10 @@ class Loading:
 class Change:
     """Something that happened to a model: `took_s` is the load's, `warm_s` the part of it that was the trial.
 
-    `crashed` is the end of an engine's own process, `how` it ended.
+    `asked` is that somebody wanted it unloaded, `crashed` the end of an engine's own process, `how` it ended.
     """
 
-    what: Literal["loaded", "failed", "idle", "evicted", "crashed"]
+    what: Literal["loaded", "failed", "idle", "evicted", "asked", "crashed"]
     plan: Plan
     size: int = 0
     took_s: float = 0.0
@@ -173,6 +173,22 @@ class Pool:
         for place in due:
             place.lane.result().close()
             self._tell(Change("idle", place.plan, place.size))
+        return len(due)
+
+    def unload(self, models: Collection[str]) -> int:
+        """Unload models by their full names, pinned ones too; how many there were. Raises Conflict for one in use."""
+        with self._lock:
+            due = [place for place in self._places.values() if place.plan.model in models]
+            if used := next((place for place in due if place.users or not place.lane.done()), None):
+                raise Conflict(
+                    f"{used.plan.model} is in use",
+                    remedy="Try again when its recordings and live sessions are through.",
+                )
+            for place in due:
+                self._drop(place)
+        for place in due:
+            place.lane.result().close()
+            self._tell(Change("asked", place.plan, place.size))
         return len(due)
 
     def close(self) -> None:

@@ -23,13 +23,13 @@ def test_a_login_leads_there_and_back(browser: Browser, root: Browser, provider:
     who = somebody(email="x@example.com")
     assert browser.get("/api/login").json() == {"password": True, "oidc": BEGIN}
     assert browser.out()
-    there = browser.begin("/live?a=b")
+    there = browser.begin("/app/files?a=b")
     asked = dict(parse_qsl(there.query.decode()))
     assert asked["redirect_uri"] == str(browser.base_url).rstrip("/") + BACK
     assert {asked["response_type"], asked["code_challenge_method"], asked["client_id"]} == {"code", "S256", CLIENT}
     assert len({asked["state"], asked["nonce"], asked["code_challenge"], browser.cookies["earwitness-oidc"]}) == 4
     back = browser.get(browser.there(there))
-    assert (back.status_code, back.headers["location"]) == (303, "/live?a=b")
+    assert (back.status_code, back.headers["location"]) == (303, "/app/files?a=b")
     assert back.headers["cache-control"] == "no-store"
     for cookie in back.headers.get_list("set-cookie"):
         assert {"httponly", "samesite=lax", "path=/"} <= set(cookie.lower().split("; "))
@@ -268,7 +268,7 @@ def test_whoever_put_a_cookie_into_a_browser_has_nothing_of_the_login(
 @pytest.mark.parametrize(
     "following",
     ["https://evil.example", "//evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example", "", "x",
-     "/\n/evil.example", "javascript:alert(1)", " /live", "/live\r\nset-cookie: a=b", f"/{'x' * 1000}", "/ü"],
+     "/\n/evil.example", "javascript:alert(1)", " /app", "/app\r\nset-cookie: a=b", f"/{'x' * 1000}", "/ü"],
 )  # fmt: skip
 def test_a_login_leads_to_pages_of_this_server(browser: Browser, following: str) -> None:
     assert browser.get(BEGIN, params={"next": following}).status_code == 400
@@ -281,7 +281,7 @@ def test_so_does_one_whose_cookie_was_bent(browser: Browser, somebody: Any, kept
     secret = browser.cookies["earwitness-oidc"].partition(".")[0]
     browser.cookies.clear()
     browser.cookies.set("earwitness-oidc", f"{secret}.{kept}")
-    assert browser.get(back).headers["location"] == "/live"
+    assert browser.get(back).headers["location"] == "/"
 
 
 def test_logins_are_not_guessed(browser: Browser) -> None:

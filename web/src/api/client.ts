@@ -1,6 +1,7 @@
 // Calls to the server. Types come from its OpenAPI document (schema.d.ts, made by `npm run types`).
 import createClient from "openapi-fetch"
 
+import { shared } from "../state/shared"
 import type { paths } from "./schema"
 
 /** What went wrong, as the server says it, or as the browser does where there was no answer. */
@@ -55,7 +56,9 @@ export function at(path: string): string {
   return new URL(`..${path}`, document.baseURI).href
 }
 
-async function checked(request: Request): Promise<Response> {
+async function checked(asked: Request): Promise<Response> {
+  const request = shared ? new Request(asked, { credentials: "omit" }) : asked
+  if (shared) request.headers.set("authorization", `Bearer ${shared}`)
   let answer: Response
   try {
     answer = await fetch(request)

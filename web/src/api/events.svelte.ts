@@ -1,5 +1,7 @@
 // What happens on the server, for whoever in the page wants to know.
+import { shared } from "../state/shared"
 import { at } from "./client"
+import { Fetched } from "./fetched"
 import { Hub, type Told } from "./hub"
 
 /** What an event tells: ids and plain facts, never what was said. */
@@ -22,8 +24,9 @@ class Events {
   start(): void {
     if (this.again_) return this.again_()
     const address = at("/api/events")
-    if (typeof SharedWorker === "undefined") {
-      const hub = new Hub(address)
+    const key = shared
+    if (key || typeof SharedWorker === "undefined") {
+      const hub = key ? new Hub(address, (at) => new Fetched(at, key)) : new Hub(address)
       hub.listen((told) => this.came(told))
       this.again_ = () => hub.again()
       return
@@ -43,6 +46,11 @@ class Events {
     const some = this.listeners.get(topic) ?? new Set()
     this.listeners.set(topic, some.add(listener))
     return () => some.delete(listener)
+  }
+
+  /** Whatever is shown may be old: let it be fetched again. */
+  missed(): void {
+    for (const tell of this.listeners.get("resync") ?? []) tell({ kind: "resync", at_s: Date.now() / 1000, about: {} })
   }
 
   private came(told: Told): void {

@@ -5,18 +5,28 @@ export type Told =
   | { kind: "event"; topic: string; id: string; data: unknown }
   | { kind: "link"; state: "connected" | "away" }
 
+/** As much of an EventSource as is needed. */
+export interface Stream extends EventTarget {
+  onerror: ((event: Event) => void) | null
+  readonly readyState: number
+  close(): void
+}
+
 const TOPICS = ["recordings", "segments", "jobs", "models", "sources", "alerts", "people", "accounts", "drafts", "hello", "resync", "logout", "reconnect"]
 const AGAIN_MS = 2000
 
 /** Keeps a stream open while somebody listens, and begins it anew where it breaks, from the last event that was seen. */
 export class Hub {
-  private source: EventSource | null = null
+  private source: Stream | null = null
   private last = ""
   private state: "connected" | "away" = "away"
   private timer: ReturnType<typeof setTimeout> | undefined
   private readonly listeners = new Set<(told: Told) => void>()
 
-  constructor(private readonly address: string) {}
+  constructor(
+    private readonly address: string,
+    private readonly stream: (address: string) => Stream = (address) => new EventSource(address),
+  ) {}
 
   listen(tell: (told: Told) => void): () => void {
     this.listeners.add(tell)
@@ -37,7 +47,7 @@ export class Hub {
   private open(): void {
     this.timer = undefined
     const after = this.last ? `?after=${encodeURIComponent(this.last)}` : ""
-    const source = (this.source = new EventSource(this.address + after))
+    const source = (this.source = this.stream(this.address + after))
     for (const topic of TOPICS) {
       source.addEventListener(topic, (event) => this.came(topic, event as MessageEvent<string>))
     }

@@ -574,10 +574,170 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change one's password
-         * @description All other logins of this user end.
+         * Change one's name or password
+         * @description With another password all other logins of this user end.
          */
-        patch: operations["change_password_api_me_patch"];
+        patch: operations["change_me_api_me_patch"];
+        trace?: never;
+    };
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The models that are here, and those that may be fetched
+         * @description With the ways in which each can run here, what was measured of them, what is in memory, and the errands.
+         */
+        get: operations["models_api_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove a model from this machine
+         * @description By its full name, or by its own in all its formats. Those that come with a package stay.
+         */
+        delete: operations["remove_api_models__name__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/bench": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Measure how fast a model runs here
+         * @description Every engine and device in its turn, in processes of their own; from then on the best is used.
+         */
+        post: operations["bench_api_models_bench_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/default": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Choose what is used where nobody names a model
+         * @description The names that led to the default model lead to this one: `default`, and those of OpenAI.
+         */
+        put: operations["choose_api_models_default_put"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/errands/{ident}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Stop an errand, or forget one that is over
+         * @description Files of a model that came whole stay for the next try.
+         */
+        delete: operations["stop_api_models_errands__ident__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch a model from the hub
+         * @description In its turn, in a process of its own. Files that came whole stay for the next try where it breaks off.
+         */
+        post: operations["pull_api_models_pull_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/unload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a model out of memory
+         * @description It comes back when it is wanted. One in use stays.
+         */
+        post: operations["unload_api_models_unload_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is kept here, and for how long
+         * @description The settings of what is kept, which are changed in the environment or the settings file of the server.
+         */
+        get: operations["policy_api_policy_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/process-chunk": {
@@ -1176,6 +1336,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/speakers/suggested": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who unnamed speakers may be
+         * @description What was told of the newest recordings (`speaker_suggested`), as far as it is still open.
+         *
+         *     Who was told to be nobody, by `PATCH /api/recordings/{ident}`, is suggested no more.
+         */
+        get: operations["suggested_api_speakers_suggested_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system": {
         parameters: {
             query?: never;
@@ -1188,6 +1370,46 @@ export interface paths {
          * @description Processor, memory, queues, lag, sessions: now, in the last quarter of an hour and in the last day.
          */
         get: operations["system_api_system_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/diagnostics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What helps to find a fault
+         * @description What the doctor finds, versions, settings, figures and the last lines of the log. Takes some seconds.
+         */
+        get: operations["diagnostics_api_system_diagnostics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/system/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The last lines of the log
+         * @description As far as they are in memory, without secrets.
+         */
+        get: operations["logs_api_system_logs_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1331,7 +1553,7 @@ export interface paths {
         head?: never;
         /**
          * Change an account
-         * @description Another role, another password, or let them in no more. All their logins end with the last two.
+         * @description Another name, role or password, or let them in no more. All their logins end with the last two.
          */
         patch: operations["change_user_api_users__ident__patch"];
         trace?: never;
@@ -1775,6 +1997,42 @@ export interface components {
             why_not: string | null;
         };
         /**
+         * ErrandTold
+         * @description A model that is fetched (`pull`: bytes) or measured (`bench`: ways): `done` of `total`.
+         */
+        ErrandTold: {
+            /** Began S */
+            began_s: number | null;
+            /** Code */
+            code: string;
+            /** Done */
+            done: number;
+            /** Ended S */
+            ended_s: number | null;
+            /** Error */
+            error: string;
+            /** Id */
+            id: string;
+            /** Made S */
+            made_s: number;
+            /** Name */
+            name: string;
+            /** Remedy */
+            remedy: string;
+            /** Revision */
+            revision: string;
+            /** State */
+            state: string;
+            /** Step */
+            step: string;
+            /** To */
+            to: string;
+            /** Total */
+            total: number;
+            /** What */
+            what: string;
+        };
+        /**
          * ErrorBody
          * @description An error of a `/v1` route.
          */
@@ -1837,6 +2095,24 @@ export interface components {
             id: string;
         };
         /**
+         * FormTold
+         * @description A model in one format on this machine.
+         */
+        FormTold: {
+            /** Format */
+            format: string;
+            /** Name */
+            name: string;
+            /** Precision */
+            precision: string;
+            /** Revision */
+            revision: string;
+            /** Size */
+            size: number;
+            /** Source */
+            source: string;
+        };
+        /**
          * FoundCard
          * @description A page of hits. `count` comes with the first page; `more` says that there are more than that.
          */
@@ -1861,6 +2137,16 @@ export interface components {
              * @description Whether words that are only near were looked for too.
              */
             typos: boolean;
+        };
+        /**
+         * Gone
+         * @description Full names of what is gone, and bytes that are free for it.
+         */
+        Gone: {
+            /** Freed */
+            freed: number;
+            /** Removed */
+            removed: string[];
         };
         /**
          * GrantCard
@@ -2169,6 +2455,8 @@ export interface components {
             made: number;
             /** Name */
             name: string;
+            /** Recording */
+            recording: string | null;
             /** Scopes */
             scopes: string[];
             /** Seen */
@@ -2185,6 +2473,26 @@ export interface components {
         KeyCards: {
             /** Keys */
             keys: components["schemas"]["KeyCard"][];
+        };
+        /**
+         * KnownTold
+         * @description A model that can be fetched by name: `languages` how many, `size` in bytes, 0 where nobody looked.
+         */
+        KnownTold: {
+            /** Here */
+            here: boolean;
+            /** Languages */
+            languages: number;
+            /** Licence */
+            licence: string;
+            /** Name */
+            name: string;
+            /** Parameters */
+            parameters: number;
+            /** Repository */
+            repository: string;
+            /** Size */
+            size: number;
         };
         /**
          * LoadedModel
@@ -2211,6 +2519,26 @@ export interface components {
             why: string;
             /** Workers */
             workers: number;
+        };
+        /**
+         * LoadedTold
+         * @description A model in memory.
+         */
+        LoadedTold: {
+            /** Device */
+            device: string;
+            /** Engine */
+            engine: string;
+            /** Idle S */
+            idle_s: number;
+            /** Model */
+            model: string;
+            /** Size */
+            size: number;
+            /** Users */
+            users: number;
+            /** Waiting */
+            waiting: number;
         };
         /**
          * LoadingModel
@@ -2272,6 +2600,42 @@ export interface components {
             logins: components["schemas"]["LoginCard"][];
         };
         /**
+         * LogLine
+         * @description A line of the log: what happened, in which request, and facts about it.
+         */
+        LogLine: {
+            /** At S */
+            at_s: number;
+            /** Event */
+            event: string;
+            /** Facts */
+            facts: {
+                [key: string]: unknown;
+            };
+            /** Level */
+            level: string;
+            /** Number */
+            number: number;
+            /** Request */
+            request: string;
+        };
+        /**
+         * LogPage
+         * @description Lines, oldest first. `newest` is the number of the last one there is; it begins anew with each `started_s`.
+         *
+         *     `log_level` is the least that is written down at all.
+         */
+        LogPage: {
+            /** Lines */
+            lines: components["schemas"]["LogLine"][];
+            /** Log Level */
+            log_level: string;
+            /** Newest */
+            newest: number;
+            /** Started S */
+            started_s: number;
+        };
+        /**
          * MarkCard
          * @description A place in the text that was looked for, in characters, and when it was said.
          */
@@ -2295,6 +2659,28 @@ export interface components {
             user: components["schemas"]["UserCard"] | null;
             /** Way */
             way: string;
+        };
+        /**
+         * MeChange
+         * @description What of one's own account is to be another: its name, or its password, which takes the one before.
+         */
+        MeChange: {
+            /** Name */
+            name?: string | null;
+            /** New Password */
+            new_password?: string | null;
+            /** Password */
+            password?: string | null;
+        };
+        /**
+         * Memory
+         * @description Bytes that the loaded models take, and may take.
+         */
+        Memory: {
+            /** Limit */
+            limit: number | null;
+            /** Used */
+            used: number;
         };
         /**
          * Merging
@@ -2428,6 +2814,71 @@ export interface components {
             object: "list";
         };
         /**
+         * Models
+         * @description Everything about the models of an installation; `read_as` are the formats that an engine here reads.
+         */
+        Models: {
+            /** Default */
+            default: string;
+            /** Disk Free */
+            disk_free: number;
+            /** Errands */
+            errands: components["schemas"]["ErrandTold"][];
+            /** Known */
+            known: components["schemas"]["KnownTold"][];
+            memory: components["schemas"]["Memory"];
+            /** Models */
+            models: components["schemas"]["ModelTold"][];
+            /** Read As */
+            read_as: string[];
+        };
+        /**
+         * ModelTold
+         * @description A model that is here in one or more formats; `many` languages where they are not told one by one.
+         *
+         *     `package` is what it comes with where it is not in the model directory. `ways` are ordered, the one that is used
+         *     first.
+         */
+        ModelTold: {
+            /** About */
+            about: string;
+            /** Aliases */
+            aliases: string[];
+            /** Forms */
+            forms: components["schemas"]["FormTold"][];
+            /** Languages */
+            languages: string[];
+            /** Licence */
+            licence: string;
+            /** Loaded */
+            loaded: components["schemas"]["LoadedTold"][];
+            /** Loading */
+            loading: boolean;
+            /** Many */
+            many: number;
+            /** Name */
+            name: string;
+            /** Package */
+            package: string;
+            /**
+             * Parameters
+             * @description In millions.
+             */
+            parameters: number | null;
+            /** Ways */
+            ways: components["schemas"]["WayTold"][];
+            /** Why Not */
+            why_not: string[];
+        };
+        /**
+         * Named
+         * @description A model by its name or an alias.
+         */
+        Named: {
+            /** Name */
+            name: string;
+        };
+        /**
          * NewGrant
          * @description What a user may do from now on, with one source or with one recording.
          */
@@ -2447,6 +2898,8 @@ export interface components {
         /**
          * NewKey
          * @description A key to be made. `user` is for administrators; without it the key is one's own.
+         *
+         *     One with a `recording` follows its captions and opens nothing else: it is for a link that others are given.
          */
         NewKey: {
             /** Audio Seconds Per Day */
@@ -2455,22 +2908,14 @@ export interface components {
             days?: number | null;
             /** Name */
             name: string;
+            /** Recording */
+            recording?: string | null;
             /** Scopes */
             scopes: string[];
             /** Sources */
             sources?: string[] | null;
             /** User */
             user?: string | null;
-        };
-        /**
-         * NewPassword
-         * @description One's own password, the old one and another.
-         */
-        NewPassword: {
-            /** New Password */
-            new_password: string;
-            /** Password */
-            password: string;
         };
         /**
          * NewUser
@@ -2745,6 +3190,54 @@ export interface components {
             workers: number;
         };
         /**
+         * PolicyCard
+         * @description What is kept and for how long; 0 days, and 0 megabytes, are no limit. All but the last three are settings.
+         */
+        PolicyCard: {
+            /** Allow Private Urls */
+            allow_private_urls: boolean;
+            /** Archive Mb */
+            archive_mb: number;
+            /**
+             * Bytes
+             * @description What is there by kind; for those who see everything.
+             */
+            bytes: {
+                [key: string]: number;
+            } | null;
+            /**
+             * Delivery Days
+             * @description Days for which it is kept what was sent to hooks.
+             */
+            delivery_days: number;
+            /** Enable Speaker Diarization */
+            enable_speaker_diarization: boolean;
+            /** Keep Audio */
+            keep_audio: boolean;
+            /**
+             * Keep Days
+             * @description Days, by what is kept; `text` is the whole recording.
+             */
+            keep_days: {
+                [key: string]: number;
+            };
+            /** Keep Live */
+            keep_live: boolean;
+            /** Keep Unfinished Days */
+            keep_unfinished_days: number;
+            /** Live Keep S */
+            live_keep_s: number;
+            /**
+             * Login Days
+             * @description Days after which a login ends: `idle`, `longest`.
+             */
+            login_days: {
+                [key: string]: number;
+            };
+            /** Min Free Mb */
+            min_free_mb: number;
+        };
+        /**
          * PollAnswer
          * @description The vote: `segments` overlap where people do, in `exclusive` there is one speaker at any time.
          */
@@ -2878,6 +3371,21 @@ export interface components {
             why: string;
         };
         /**
+         * Pulling
+         * @description A model of the hub: its name, such as whisper-base, or OWNER/NAME; and the format into which it is brought.
+         */
+        Pulling: {
+            /** Name */
+            name: string;
+            /**
+             * Revision
+             * @default
+             */
+            revision: string;
+            /** To */
+            to?: string | null;
+        };
+        /**
          * Readings
          * @description What changes while the machine runs; None is unknown. Memory in bytes, `charge` from 0 to 1, heat in °C.
          */
@@ -2996,6 +3504,16 @@ export interface components {
              * @example Anna
              */
             name: string;
+        };
+        /**
+         * Room
+         * @description How much of something is used, and how much there may be; no `limit` where there is none.
+         */
+        Room: {
+            /** Limit */
+            limit: number | null;
+            /** Used */
+            used: number;
         };
         /**
          * Secret
@@ -3219,8 +3737,36 @@ export interface components {
             speech_s: number;
         };
         /**
+         * SuggestedCard
+         * @description A speaker of a recording whom nobody has named, and the person they may be by their voice.
+         */
+        SuggestedCard: {
+            /** Began S */
+            began_s: number;
+            /** Person */
+            person: string;
+            /** Recording */
+            recording: string;
+            /** Speaker */
+            speaker: string;
+            /** Speech S */
+            speech_s: number;
+            /** Title */
+            title: string;
+        };
+        /**
+         * SuggestedCards
+         * @description The newest recordings first.
+         */
+        SuggestedCards: {
+            /** Suggested */
+            suggested: components["schemas"]["SuggestedCard"][];
+        };
+        /**
          * System
          * @description Each number of the server over time, oldest first: `recent` by `each_s`, `day` by `minute_s`.
+         *
+         *     `jobs` are counted by state; `disk` are bytes of the archive by what they are, and those that are `free`.
          */
         System: {
             /** Cores */
@@ -3229,13 +3775,22 @@ export interface components {
             day: {
                 [key: string]: number[];
             };
+            /** Disk */
+            disk: {
+                [key: string]: number;
+            };
             /** Each S */
             each_s: number;
+            /** Jobs */
+            jobs: {
+                [key: string]: number;
+            };
             meaning: components["schemas"]["Indexed"];
             /** Memory */
             memory: number;
             /** Minute S */
             minute_s: number;
+            models: components["schemas"]["Room"];
             /** Now */
             now: {
                 [key: string]: number;
@@ -3246,10 +3801,14 @@ export interface components {
             recent: {
                 [key: string]: number[];
             };
+            recordings: components["schemas"]["Room"];
+            sessions: components["schemas"]["Room"];
             /** Started S */
             started_s: number;
             /** Version */
             version: string;
+            /** Why Not Ready */
+            why_not_ready: string;
         };
         /**
          * TalkCard
@@ -3348,6 +3907,14 @@ export interface components {
             start: number;
         };
         /**
+         * Unloaded
+         * @description How many there were in memory.
+         */
+        Unloaded: {
+            /** Unloaded */
+            unloaded: number;
+        };
+        /**
          * UserCard
          * @description A user; `subject` is who vouches for them, and as whom.
          */
@@ -3382,6 +3949,8 @@ export interface components {
         UserChange: {
             /** Enabled */
             enabled?: boolean | null;
+            /** Name */
+            name?: string | null;
             /** Password */
             password?: string | null;
             /** Role */
@@ -3427,6 +3996,45 @@ export interface components {
             oidc: string | null;
             /** Password */
             password: boolean;
+        };
+        /**
+         * WayTold
+         * @description A way to run a model here, and what was measured of it: `speed` in seconds of sound a second.
+         */
+        WayTold: {
+            /** Agreement */
+            agreement?: number | null;
+            /**
+             * At
+             * @default
+             */
+            at: string;
+            /** Device */
+            device: string;
+            /** Engine */
+            engine: string;
+            /**
+             * Error
+             * @default
+             */
+            error: string;
+            /** First S */
+            first_s?: number | null;
+            /** Memory */
+            memory?: number | null;
+            /** Model */
+            model: string;
+            /**
+             * Sound
+             * @default true
+             */
+            sound: boolean;
+            /** Speed */
+            speed?: number | null;
+            /** Why */
+            why: string;
+            /** Workers */
+            workers: number;
         };
         /**
          * WhoForm
@@ -3523,12 +4131,15 @@ export type DeviceInfo = components['schemas']['DeviceInfo'];
 export type DeviceReading = components['schemas']['DeviceReading'];
 export type Done = components['schemas']['Done'];
 export type EngineState = components['schemas']['EngineState'];
+export type ErrandTold = components['schemas']['ErrandTold'];
 export type ErrorBody = components['schemas']['ErrorBody'];
 export type ErrorDetail = components['schemas']['ErrorDetail'];
 export type Expiry = components['schemas']['Expiry'];
 export type FileCard = components['schemas']['FileCard'];
 export type Forgotten = components['schemas']['Forgotten'];
+export type FormTold = components['schemas']['FormTold'];
 export type FoundCard = components['schemas']['FoundCard'];
+export type Gone = components['schemas']['Gone'];
 export type GrantCard = components['schemas']['GrantCard'];
 export type GrantCards = components['schemas']['GrantCards'];
 export type Hearing = components['schemas']['Hearing'];
@@ -3544,13 +4155,19 @@ export type JobTold = components['schemas']['JobTold'];
 export type JsonValue = components['schemas']['JsonValue'];
 export type KeyCard = components['schemas']['KeyCard'];
 export type KeyCards = components['schemas']['KeyCards'];
+export type KnownTold = components['schemas']['KnownTold'];
 export type LoadedModel = components['schemas']['LoadedModel'];
+export type LoadedTold = components['schemas']['LoadedTold'];
 export type LoadingModel = components['schemas']['LoadingModel'];
 export type LoggedOut = components['schemas']['LoggedOut'];
 export type LoginCard = components['schemas']['LoginCard'];
 export type LoginCards = components['schemas']['LoginCards'];
+export type LogLine = components['schemas']['LogLine'];
+export type LogPage = components['schemas']['LogPage'];
 export type MarkCard = components['schemas']['MarkCard'];
 export type Me = components['schemas']['Me'];
+export type MeChange = components['schemas']['MeChange'];
+export type Memory = components['schemas']['Memory'];
 export type Merging = components['schemas']['Merging'];
 export type ModelAbilities = components['schemas']['ModelAbilities'];
 export type ModelCan = components['schemas']['ModelCan'];
@@ -3558,9 +4175,11 @@ export type ModelCard = components['schemas']['ModelCard'];
 export type ModelDetail = components['schemas']['ModelDetail'];
 export type ModelDetails = components['schemas']['ModelDetails'];
 export type ModelList = components['schemas']['ModelList'];
+export type Models = components['schemas']['Models'];
+export type ModelTold = components['schemas']['ModelTold'];
+export type Named = components['schemas']['Named'];
 export type NewGrant = components['schemas']['NewGrant'];
 export type NewKey = components['schemas']['NewKey'];
-export type NewPassword = components['schemas']['NewPassword'];
 export type NewUser = components['schemas']['NewUser'];
 export type Note = components['schemas']['Note'];
 export type NoteCard = components['schemas']['NoteCard'];
@@ -3580,6 +4199,7 @@ export type PersonCard = components['schemas']['PersonCard'];
 export type PersonCards = components['schemas']['PersonCards'];
 export type PlainError = components['schemas']['PlainError'];
 export type Plan = components['schemas']['Plan'];
+export type PolicyCard = components['schemas']['PolicyCard'];
 export type PollAnswer = components['schemas']['PollAnswer'];
 export type PollFailure = components['schemas']['PollFailure'];
 export type PollNotice = components['schemas']['PollNotice'];
@@ -3587,6 +4207,7 @@ export type PollSpeaker = components['schemas']['PollSpeaker'];
 export type PollTurn = components['schemas']['PollTurn'];
 export type PollVoter = components['schemas']['PollVoter'];
 export type Power = components['schemas']['Power'];
+export type Pulling = components['schemas']['Pulling'];
 export type Readings = components['schemas']['Readings'];
 export type Reassigned = components['schemas']['Reassigned'];
 export type Reassigning = components['schemas']['Reassigning'];
@@ -3595,6 +4216,7 @@ export type RecordingCards = components['schemas']['RecordingCards'];
 export type RecordingForm = components['schemas']['RecordingForm'];
 export type Removed = components['schemas']['Removed'];
 export type Renaming = components['schemas']['Renaming'];
+export type Room = components['schemas']['Room'];
 export type Secret = components['schemas']['Secret'];
 export type SecretForm = components['schemas']['SecretForm'];
 export type SecretWanted = components['schemas']['SecretWanted'];
@@ -3609,6 +4231,8 @@ export type SpeakerOf = components['schemas']['SpeakerOf'];
 export type SplitForm = components['schemas']['SplitForm'];
 export type Splitting = components['schemas']['Splitting'];
 export type StretchCard = components['schemas']['StretchCard'];
+export type SuggestedCard = components['schemas']['SuggestedCard'];
+export type SuggestedCards = components['schemas']['SuggestedCards'];
 export type System = components['schemas']['System'];
 export type TalkCard = components['schemas']['TalkCard'];
 export type TalkCards = components['schemas']['TalkCards'];
@@ -3617,12 +4241,14 @@ export type TermCards = components['schemas']['TermCards'];
 export type TimedWord = components['schemas']['TimedWord'];
 export type TurnList = components['schemas']['TurnList'];
 export type TurnOf = components['schemas']['TurnOf'];
+export type Unloaded = components['schemas']['Unloaded'];
 export type UserCard = components['schemas']['UserCard'];
 export type UserCards = components['schemas']['UserCards'];
 export type UserChange = components['schemas']['UserChange'];
 export type ValidationError = components['schemas']['ValidationError'];
 export type VoiceCard = components['schemas']['VoiceCard'];
 export type Ways = components['schemas']['Ways'];
+export type WayTold = components['schemas']['WayTold'];
 export type WhoForm = components['schemas']['WhoForm'];
 export type WholeKey = components['schemas']['WholeKey'];
 export type WholeRecordingCard = components['schemas']['WholeRecordingCard'];
@@ -3635,7 +4261,7 @@ export interface operations {
                 by?: "hour" | "day" | "hour_of_day";
                 /** @description Of the viewer's clock before UTC. */
                 offset_minutes?: number;
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
             };
             header?: never;
@@ -3658,7 +4284,7 @@ export interface operations {
     talk_time_api_analytics_talk_time_get: {
         parameters: {
             query?: {
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
             };
             header?: never;
@@ -3681,7 +4307,7 @@ export interface operations {
     top_terms_api_analytics_top_terms_get: {
         parameters: {
             query?: {
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
                 size?: number;
             };
@@ -4542,7 +5168,7 @@ export interface operations {
     begin_api_login_oidc_get: {
         parameters: {
             query?: {
-                /** @description The page to return to, such as `/live`. */
+                /** @description The page to return to, such as `/app/files`. */
                 next?: string;
             };
             header?: never;
@@ -4651,7 +5277,7 @@ export interface operations {
             };
         };
     };
-    change_password_api_me_patch: {
+    change_me_api_me_patch: {
         parameters: {
             query?: never;
             header?: never;
@@ -4660,7 +5286,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["NewPassword"];
+                "application/json": components["schemas"]["MeChange"];
             };
         };
         responses: {
@@ -4671,6 +5297,186 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+        };
+    };
+    models_api_models_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Models"];
+                };
+            };
+        };
+    };
+    remove_api_models__name__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Gone"];
+                };
+            };
+        };
+    };
+    bench_api_models_bench_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Named"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrandTold"];
+                };
+            };
+        };
+    };
+    choose_api_models_default_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Named"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Named"];
+                };
+            };
+        };
+    };
+    stop_api_models_errands__ident__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ident: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrandTold"];
+                };
+            };
+        };
+    };
+    pull_api_models_pull_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Pulling"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrandTold"];
+                };
+            };
+        };
+    };
+    unload_api_models_unload_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Named"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unloaded"];
+                };
+            };
+        };
+    };
+    policy_api_policy_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyCard"];
                 };
             };
         };
@@ -4764,9 +5570,13 @@ export interface operations {
                 kept?: boolean | null;
                 kind?: ("file" | "live") | null;
                 limit?: number;
+                /** @description Who speaks in it. */
+                person?: string | null;
                 sha256?: string | null;
                 source?: string | null;
                 state?: ("waiting" | "open" | "whole" | "part" | "failed") | null;
+                /** @description Words of the title, or parts of them. */
+                title?: string | null;
             };
             header?: never;
             path?: never;
@@ -5805,6 +6615,28 @@ export interface operations {
             };
         };
     };
+    suggested_api_speakers_suggested_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuggestedCards"];
+                };
+            };
+        };
+    };
     system_api_system_get: {
         parameters: {
             query?: never;
@@ -5825,6 +6657,52 @@ export interface operations {
             };
         };
     };
+    diagnostics_api_system_diagnostics_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A zip of JSON files */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+        };
+    };
+    logs_api_system_logs_get: {
+        parameters: {
+            query?: {
+                /** @description Number of the last line that was seen. */
+                after?: number;
+                /** @description This and above. */
+                level?: "debug" | "info" | "warning" | "error";
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPage"];
+                };
+            };
+        };
+    };
     find_api_transcripts_get: {
         parameters: {
             query?: {
@@ -5834,7 +6712,7 @@ export interface operations {
                 mode?: "words" | "meaning" | "both";
                 /** @description `next` of the page before. */
                 page?: string | null;
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
                 size?: number;
                 /** @description `newest` for words where it is left out. */
@@ -5864,7 +6742,9 @@ export interface operations {
             query?: {
                 /** @description One of txt, srt, vtt, json, verbose_json, tsv, rttm, diarized_json. */
                 format?: string;
-                /** @description Words, "phrases", -not, begin*, OR, speaker: source: lang: recording: after: before: */
+                /** @description Ids of segments: these, if found. */
+                only?: number[] | null;
+                /** @description Words, "phrases", -not, begin*, OR, speaker: person: source: lang: recording: after: before: */
                 q?: string;
             };
             header?: never;

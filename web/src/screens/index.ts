@@ -22,9 +22,13 @@ export interface Place {
   needs?: string
   /** In the navigation. */
   nav?: { name: keyof Messages["nav"]; icon: Icon }
+  /** The place it is a part of: the screen stays while one goes about in it, and looks at the address itself. */
+  of?: string
   /** Without the frame around it. */
   bare?: boolean
 }
+
+const settings: Place["load"] = () => import("./settings/Settings.svelte")
 
 export const PLACES: Place[] = [
   { path: "/", load: () => import("./home/Home.svelte"), nav: { name: "home", icon: House } },
@@ -36,5 +40,6 @@ export const PLACES: Place[] = [
   { path: "/speakers", load: () => import("./speakers/Speakers.svelte"), needs: "people:read", nav: { name: "speakers", icon: Users } },
   { path: "/models", load: () => import("./models/Models.svelte"), needs: "transcribe", nav: { name: "models", icon: Boxes } },
   { path: "/system", load: () => import("./system/System.svelte"), needs: "metrics", nav: { name: "system", icon: Gauge } },
-  { path: "/settings", load: () => import("./settings/Settings.svelte"), nav: { name: "settings", icon: Settings } },
+  { path: "/settings", load: settings, of: "/settings", nav: { name: "settings", icon: Settings } },
+  { path: "/settings/:page", load: settings, of: "/settings" },
 ]

@@ -1,4 +1,6 @@
 // Something that a screen shows and the server has: fetched, and fetched again when an event says that it has changed.
+import { untrack } from "svelte"
+
 import { Failure } from "../api/client"
 import { events } from "../api/events.svelte"
 
@@ -31,7 +33,8 @@ export class Load<T> {
     this.busy = false
   }
 
-  /** Fetch it again when something of these topics happens. Call it while a component is made. */
+  /** Fetch it again when something of these topics happens, and when a server that was away is back. Call it while a
+   * component is made. */
   on(...topics: string[]): this {
     const soon = (): void => {
       clearTimeout(this.timer)
@@ -43,6 +46,9 @@ export class Load<T> {
         clearTimeout(this.timer)
         for (const go of leave) go()
       }
+    })
+    $effect(() => {
+      if (events.link === "connected" && untrack(() => this.failure?.away)) void this.again()
     })
     return this
   }

@@ -1,5 +1,6 @@
 // Who is at the page, and what they may do.
 import { api, data, Failure, onLoggedOut } from "../api/client"
+import { events } from "../api/events.svelte"
 import type { Me } from "../api/schema"
 
 type Standing = "asking" | "setup" | "out" | "in" | "away"
@@ -53,6 +54,11 @@ class Session {
     location.reload() // nothing of what was seen stays in the page
   }
 
+  /** Ask anew who is there: name and role may be others. */
+  async refresh(): Promise<void> {
+    this.me = await data(api.GET("/api/me"))
+  }
+
   /** Whether a scope is theirs; without accounts everybody at the machine has all. */
   may(scope: string): boolean {
     return this.me?.scopes.includes(scope) ?? false
@@ -60,9 +66,11 @@ class Session {
 
   private entered(me: Me): void {
     if (this.me?.user && me.user && this.me.user.id !== me.user.id) location.reload()
+    const again = this.ended
     this.me = me
     this.standing = "in"
     this.ended = false
+    if (again) events.missed() // what was refused meanwhile is asked for again
   }
 }
 

@@ -8,6 +8,8 @@ const dark = window.matchMedia("(prefers-color-scheme: dark)")
 const contrast = window.matchMedia("(prefers-contrast: more)")
 
 class Look {
+  /** What is shown just now. */
+  shown = $state<"light" | "dark" | "contrast">("light")
   chosen = $state<Theme>(THEMES.find((name) => name === kept.get("theme")) ?? "system")
 
   constructor() {
@@ -23,7 +25,8 @@ class Look {
 
   private show(): void {
     const system = contrast.matches ? "contrast" : dark.matches ? "dark" : "light"
-    document.documentElement.dataset.theme = this.chosen === "system" ? system : this.chosen
+    this.shown = this.chosen === "system" ? system : this.chosen
+    document.documentElement.dataset.theme = this.shown
   }
 }
 

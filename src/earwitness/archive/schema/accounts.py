@@ -66,6 +66,8 @@ class KeyRow(Tables):
     scopes: Mapped[list[Any]] = mapped_column(JSON)
     sources: Mapped[list[Any] | None] = mapped_column(JSON)
     """Ids of the only sources it reaches; None for all that its user reaches."""
+    recording_id: Mapped[str | None] = mapped_column(ForeignKey("recordings.id", ondelete="CASCADE"), index=True)
+    """The only recording it reads, and all it does; None for one that is for more."""
     day_s: Mapped[float | None] = mapped_column(Double)
     """Seconds of audio that it may have transcribed in a day."""
     made_s: Mapped[float] = mapped_column(Double)

@@ -36,8 +36,11 @@ class Carried:
     transcript: Transcript
 
 
-def carried(database: Database, viewer: Viewer, text: str) -> tuple[Carried, ...]:
-    """All that a query finds, the oldest recording first. Raises BadInput for more than `MOST` segments, and Busy."""
+def carried(database: Database, viewer: Viewer, text: str, only: Sequence[int] | None = None) -> tuple[Carried, ...]:
+    """All that a query finds, the oldest recording first; of the segments `only`, where these are given.
+
+    Raises BadInput for more than `MOST` segments, and Busy.
+    """
     query = parse(text)
     with database.reading() as connection:
         if connection is None:
@@ -45,6 +48,7 @@ def carried(database: Database, viewer: Viewer, text: str) -> tuple[Carried, ...
         with limited(connection, LONGEST_S):
             ident = order(connection, query)
             wanted = select(ident).select_from(tables(connection, query)).where(*conditions(connection, query, viewer))
+            wanted = wanted if only is None else wanted.where(ident.in_(only))
             ids = list(connection.execute(wanted.order_by(ident.desc()).limit(MOST + 1)).scalars())
             if len(ids) > MOST:
                 remedy = "Narrow it by recording:, source:, after: or before:."

@@ -87,7 +87,7 @@ def conditions(connection: Connection, query: Query, viewer: Viewer) -> list[Col
 def of_recordings(connection: Connection, query: Query, viewer: Viewer) -> list[ColumnElement[bool]]:
     """What recordings must fulfil for something in them to fulfil `conditions`, as far as it is quickly said."""
     found = [sees(viewer)]
-    for name in ("recording", "source", "speaker"):
+    for name in ("recording", "source", "speaker", "person"):
         wanted = [f for f in query.filters if f.name == name and f.wanted and isinstance(f.value, str)]
         if wanted:
             found.append(or_(*(_of_recording(connection, f) for f in wanted)))
@@ -100,7 +100,8 @@ def _of_recording(connection: Connection, wanted: Filter) -> ColumnElement[bool]
         return RecordingRow.id == value
     if wanted.name == "source":
         return _source(connection, value)
-    return RecordingRow.id.in_(select(SpeakerRow.recording_id).where(_called(connection, value)))
+    who = SpeakerRow.person_id == value if wanted.name == "person" else _called(connection, value)
+    return RecordingRow.id.in_(select(SpeakerRow.recording_id).where(who))
 
 
 def _words(connection: Connection, query: Query) -> list[ColumnElement[bool]]:
@@ -121,6 +122,8 @@ def _filter(connection: Connection, wanted: Filter) -> ColumnElement[bool]:
         return SegmentRow.said_s >= value if wanted.name == "after" else SegmentRow.said_s < value
     if wanted.name == "recording":
         return SegmentRow.recording_id == value
+    if wanted.name == "person":
+        return _said_by(SpeakerRow.person_id == value)
     if wanted.name == "lang":
         language = func.lower(func.coalesce(SegmentRow.language, RecordingRow.language, ""))
         return or_(language == value, language.startswith(f"{value}-", autoescape=True))
@@ -135,12 +138,13 @@ def _source(connection: Connection, value: str) -> ColumnElement[bool]:
 
 
 def _speaker(connection: Connection, value: str) -> ColumnElement[bool]:
-    said = select(SpeakerRow.label).where(
-        SpeakerRow.recording_id == SegmentRow.recording_id,
-        SpeakerRow.label == SegmentRow.speaker,
-        _called(connection, value),
-    )
-    return exists(said.correlate(SegmentRow))
+    return _said_by(_called(connection, value))
+
+
+def _said_by(who: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Segments of speakers who are so."""
+    there = SpeakerRow.recording_id == SegmentRow.recording_id, SpeakerRow.label == SegmentRow.speaker
+    return exists(select(SpeakerRow.label).where(*there, who).correlate(SegmentRow))
 
 
 def _called(connection: Connection, value: str) -> ColumnElement[bool]:

@@ -20,7 +20,7 @@ LONGEST = 1000
 MOST_TERMS = 64
 """Words, phrases and filters of a query."""
 
-FILTERS = ("speaker", "source", "lang", "after", "before", "recording")
+FILTERS = ("speaker", "person", "source", "lang", "after", "before", "recording")
 PATTERN = re.compile(rf'(-?)((?:{"|".join(FILTERS)}):)?(?:"([^"]*)"?(\*?)|([^\s"]\S*))', re.IGNORECASE)
 PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What ids and languages are made of."""
@@ -119,8 +119,8 @@ def _filter(name: str, value: str, *, wanted: bool) -> Filter:
         if not wanted:
             raise _wrong(f"-{name}: means nothing", f"Write {'before' if name == 'after' else 'after'}:{value}")
         return Filter(name, _moment(name, value))
-    if name in {"lang", "recording"} and not PLAIN.fullmatch(value):
-        wanted_here = "a code such as en" if name == "lang" else "the id of a recording"
+    if name in {"lang", "recording", "person"} and not PLAIN.fullmatch(value):
+        wanted_here = "a code such as en" if name == "lang" else f"the id of a {name}"
         raise _wrong(f"{name}: can't be {value[:64]!r}", f"Write {wanted_here} after {name}:")
     if not tokens(value):
         raise _wrong(f"{name}: has no value", f"Write {name}:NAME")

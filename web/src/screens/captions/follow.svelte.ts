@@ -1,4 +1,6 @@
 // Follows a recording while it is made: its newest text, and the draft of what is being said, by the server's events.
+import { untrack } from "svelte"
+
 import { api, data, Failure } from "../../api/client"
 import { events } from "../../api/events.svelte"
 import type { SegmentCard } from "../../api/schema"
@@ -50,6 +52,9 @@ export class Follow {
   constructor(private readonly wanted: string) {
     void this.begin()
     $effect(() => {
+      if (events.link === "away" && untrack(() => this.recording)) void this.begin() // or it may not be seen any more
+    })
+    $effect(() => {
       const mine = (recording: unknown): boolean => recording !== null && recording === this.recording
       const leave = [
         events.on("drafts", (told) => mine(told.recording) && this.drafted(told as unknown as Draft)),
@@ -92,7 +97,7 @@ export class Follow {
 
   private async newest(): Promise<string | null> {
     const found = await data(api.GET("/api/recordings", { params: { query: { state: "open", kind: "live", limit: 1 } } }))
-    return found.recordings[0]?.id ?? (this.recording && this.standing === "over" ? this.recording : null)
+    return found.recordings[0]?.id ?? this.recording // what has ended stays to be read
   }
 
   private async card(): Promise<number> {

@@ -41,6 +41,11 @@ export function styled(remembered: string | null, query: URLSearchParams): Style
   }
 }
 
+/** A style as an address says it, for OBS: with as many lines as fit, text would stand all over the picture. */
+export function asked({ size, look, lines, speakers }: Style): string {
+  return new URLSearchParams({ size: String(size), look, lines: lines === "0" ? "2" : lines, speakers: speakers ? "1" : "0" }).toString()
+}
+
 export function remember(style: Style): void {
   kept.set("captions", JSON.stringify(style))
 }

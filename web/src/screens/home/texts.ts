@@ -1,4 +1,5 @@
 import { texts } from "../../i18n/index.svelte"
+import { plural } from "../../i18n/plural"
 
 const en = {
   title: "Home",
@@ -21,6 +22,20 @@ const en = {
   untitled: "Untitled",
   others: (n: number) => `+${n}`,
   nobody: "Your account may not see recordings.",
+  machine: "What it runs on",
+  cores: (n: number) => plural("en", n, { one: "# core", other: "# cores" }),
+  memory: (size: string) => `${size} of memory`,
+  noAccelerator: "No accelerator was found, and none is needed.",
+  speed: "How fast is it?",
+  speedHint: "Half a minute of talk is transcribed, and timed.",
+  measure: "Measure",
+  measureAgain: "Measure again",
+  times: (x: string) => `${x} times as fast as people speak`,
+  took: (heard: string, took: string) => `${heard} s of talk took ${took} s.`,
+  model: "Model",
+  languages: (n: number) => `${n} languages`,
+  anyLanguage: "Any language",
+  otherModels: "More languages, other models",
 }
 
 const de: typeof en = {
@@ -44,6 +59,20 @@ const de: typeof en = {
   untitled: "Ohne Titel",
   others: (n) => `+${n}`,
   nobody: "Dein Konto darf keine Aufnahmen sehen.",
+  machine: "Worauf es läuft",
+  cores: (n) => plural("de", n, { one: "# Kern", other: "# Kerne" }),
+  memory: (size) => `${size} Speicher`,
+  noAccelerator: "Es wurde kein Beschleuniger gefunden, und keiner wird gebraucht.",
+  speed: "Wie schnell ist es?",
+  speedHint: "Eine halbe Minute Gespräch wird transkribiert und gestoppt.",
+  measure: "Messen",
+  measureAgain: "Noch einmal messen",
+  times: (x) => `${x}-mal so schnell, wie Menschen sprechen`,
+  took: (heard, took) => `${heard} s Gespräch dauerten ${took} s.`,
+  model: "Modell",
+  languages: (n) => `${n} Sprachen`,
+  anyLanguage: "Jede Sprache",
+  otherModels: "Mehr Sprachen, andere Modelle",
 }
 
 export const w = texts({ en, de })

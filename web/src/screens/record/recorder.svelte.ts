@@ -1,6 +1,7 @@
 // The recording of this page: sound, its talk with the server, and what was said. It goes on while other screens are shown.
-import { api, at } from "../../api/client"
+import { api, at, Failure } from "../../api/client"
 import { recording } from "../../state/recording.svelte"
+import { noted, type Part } from "./marks"
 import { Said } from "./said.svelte"
 import { loudness, NoSound, RATE, Sound, type From } from "./sound"
 import { Talk, type Place, type Standing } from "./talk"
@@ -36,6 +37,9 @@ const tab = {
   },
 }
 
+/** Held by the page that records a session: a tab that is a copy of it is not to go on with that. */
+const lock = (session: string): string => `earwitness recording ${session}`
+
 class Recorder {
   standing = $state<Standing | "idle">("idle")
   /** What the server says of why it is broken or failed. */
@@ -53,7 +57,9 @@ class Recorder {
   gone = $state(false)
   /** Ids of the recordings that it becomes; more than one where the server was away for too long. */
   recordings = $state.raw<readonly string[]>([])
-  interrupted = $state.raw(tab.get())
+  /** Why marks could not be kept in the archive. */
+  unkept = $state.raw<Failure | null>(null)
+  interrupted = $state.raw<Interrupted | null>(null)
   /** Where the sound comes from. */
   from = $state<From>("microphone")
   /** Somebody has stopped it: what is left is only still told. */
@@ -61,14 +67,34 @@ class Recorder {
   readonly on = $derived(this.standing !== "idle" && this.standing !== "over" && this.standing !== "failed")
   private sound: Sound | null = null
   private talk: Talk | null = null
+  private parts: readonly Part[] = []
+  private readonly noted = new Set<string>()
   private begun: Omit<Interrupted, keyof Place> | null = null
   private session = ""
   private rate = RATE
   private sleep: () => void = () => undefined
+  private unlock: () => void = () => undefined
 
   constructor() {
+    void this.look()
     addEventListener("beforeunload", (event) => this.on && event.preventDefault())
     addEventListener("online", () => this.talk?.now())
+  }
+
+  /** What was interrupted here, unless the page that records it is there still. */
+  private async look(): Promise<void> {
+    const before = tab.get()
+    if (!before) return
+    const held = (await navigator.locks?.query())?.held ?? []
+    if (this.standing !== "idle") return
+    if (held.some(({ name }) => name === lock(before.session))) tab.set(null)
+    else this.interrupted = before
+  }
+
+  private hold(): void {
+    this.unlock()
+    const { session } = this
+    void navigator.locks?.request(lock(session), () => new Promise<void>((resolve) => (this.unlock = resolve)))
   }
 
   /** Begin to record. Throws `NoSound`. */
@@ -120,8 +146,23 @@ class Recorder {
   /** As before the first recording. */
   clear(): void {
     if (this.on) return
-    Object.assign(this, { standing: "idle", why: "", heard_s: 0, unsafe_s: 0, lost_s: 0, lag_s: null, recordings: [] })
+    Object.assign(this, { standing: "idle", why: "", heard_s: 0, unsafe_s: 0, lost_s: 0, lag_s: null, recordings: [], unkept: null, parts: [] })
+    this.noted.clear()
     this.said = new Said()
+  }
+
+  /** Marks become notes of the recording in the archive. */
+  async keepMarks(): Promise<void> {
+    this.unkept = null
+    try {
+      for (const mark of this.said.marks) {
+        if (this.noted.has(mark.key)) continue
+        await noted(mark, this.parts)
+        this.noted.add(mark.key)
+      }
+    } catch (error) {
+      this.unkept = error instanceof Failure ? error : new Failure(String(error), "", 0)
+    }
   }
 
   again(): void {
@@ -167,12 +208,17 @@ class Recorder {
       open: () => new WebSocket(address, ["earwitness"]),
       tell: (told, base_s) => {
         this.said.told(told, base_s)
+        const { recording } = told.type === "welcome" ? told : { recording: null }
+        if (recording && !this.parts.some((part) => part.recording === recording)) this.parts = [...this.parts, { recording, base_s }]
         if (told.type === "final") this.lag_s = this.now_s - base_s - told.segment.end_s
         if (told.type === "partial") this.lag_s = this.now_s - base_s - told.end_s
       },
       stand: (standing, why) => this.stood(standing, why),
       placed: (place) => {
-        this.session = place.session
+        if (this.session !== place.session) {
+          this.session = place.session
+          this.hold()
+        }
         if (place.recording && !this.recordings.includes(place.recording)) this.recordings = [...this.recordings, place.recording]
         this.keep()
       },
@@ -206,8 +252,11 @@ class Recorder {
     if (this.on) return
     this.unheard()
     this.sleep()
+    this.unlock()
+    this.session = ""
     recording.on = false
     tab.set(null)
+    void this.keepMarks()
   }
 
   private unheard(): void {

@@ -114,22 +114,6 @@ def upgrade() -> None:
     op.create_index("ix_deliveries_hook_id", "deliveries", ["hook_id"], unique=False)
     op.create_index("ix_deliveries_state_not_before_s", "deliveries", ["state", "not_before_s"], unique=False)
     op.create_table(
-        "keys",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("secret", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("user_id", sa.String(length=32), nullable=False),
-        sa.Column("name", sa.String(length=100), nullable=False),
-        sa.Column("scopes", sa.JSON(), nullable=False),
-        sa.Column("sources", sa.JSON(), nullable=True),
-        sa.Column("day_s", sa.Double(), nullable=True),
-        sa.Column("made_s", sa.Double(), nullable=False),
-        sa.Column("ends_s", sa.Double(), nullable=True),
-        sa.Column("seen_s", sa.Double(), nullable=True),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_keys_user_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name="pk_keys"),
-    )
-    op.create_index("ix_keys_user_id", "keys", ["user_id"], unique=False)
-    op.create_table(
         "logins",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("token", sa.LargeBinary(length=32), nullable=False),
@@ -264,6 +248,25 @@ def upgrade() -> None:
     op.create_index("ix_jobs_result", "jobs", ["result"], unique=False)
     op.create_index("ix_jobs_state_priority_made_s", "jobs", ["state", "priority", "made_s"], unique=False)
     op.create_table(
+        "keys",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("secret", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("user_id", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("scopes", sa.JSON(), nullable=False),
+        sa.Column("sources", sa.JSON(), nullable=True),
+        sa.Column("recording_id", sa.String(length=32), nullable=True),
+        sa.Column("day_s", sa.Double(), nullable=True),
+        sa.Column("made_s", sa.Double(), nullable=False),
+        sa.Column("ends_s", sa.Double(), nullable=True),
+        sa.Column("seen_s", sa.Double(), nullable=True),
+        sa.ForeignKeyConstraint(["recording_id"], ["recordings.id"], name="fk_keys_recording_id", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_keys_user_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_keys"),
+    )
+    op.create_index("ix_keys_recording_id", "keys", ["recording_id"], unique=False)
+    op.create_index("ix_keys_user_id", "keys", ["user_id"], unique=False)
+    op.create_table(
         "marks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("recording_id", sa.String(length=32), nullable=False),
@@ -340,14 +343,6 @@ def upgrade() -> None:
     )
     op.create_index("ix_speakers_person_id", "speakers", ["person_id"], unique=False)
     op.create_table(
-        "spent",
-        sa.Column("key_id", sa.String(length=32), nullable=False),
-        sa.Column("day", sa.Integer(), nullable=False),
-        sa.Column("heard_s", sa.Double(), nullable=False),
-        sa.ForeignKeyConstraint(["key_id"], ["keys.id"], name="fk_spent_key_id", ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("key_id", "day", name="pk_spent"),
-    )
-    op.create_table(
         "takes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("recording_id", sa.String(length=32), nullable=False),
@@ -391,6 +386,14 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "spent",
+        sa.Column("key_id", sa.String(length=32), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("heard_s", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["key_id"], ["keys.id"], name="fk_spent_key_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("key_id", "day", name="pk_spent"),
+    )
+    op.create_table(
         "translations",
         sa.Column("segment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("language", sa.String(length=16), nullable=False),
@@ -408,6 +411,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Remove them."""
     op.drop_table("translations")
+    op.drop_table("spent")
     op.drop_table("revisions")
     op.drop_index("ix_alerts_segment_id", table_name="alerts")
     op.drop_index("ix_alerts_rule_id", table_name="alerts")
@@ -415,7 +419,6 @@ def downgrade() -> None:
     op.drop_table("alerts")
     op.drop_index("ix_takes_recording_id", table_name="takes")
     op.drop_table("takes")
-    op.drop_table("spent")
     op.drop_index("ix_speakers_person_id", table_name="speakers")
     op.drop_table("speakers")
     op.drop_index("ix_segments_said_s_id", table_name="segments")
@@ -425,6 +428,9 @@ def downgrade() -> None:
     op.drop_table("passages")
     op.drop_index("ix_marks_recording_id", table_name="marks")
     op.drop_table("marks")
+    op.drop_index("ix_keys_user_id", table_name="keys")
+    op.drop_index("ix_keys_recording_id", table_name="keys")
+    op.drop_table("keys")
     op.drop_index("ix_jobs_state_priority_made_s", table_name="jobs")
     op.drop_index("ix_jobs_result", table_name="jobs")
     op.drop_index("ix_jobs_recording_id", table_name="jobs")
@@ -447,8 +453,6 @@ def downgrade() -> None:
     op.drop_table("recordings")
     op.drop_index("ix_logins_user_id", table_name="logins")
     op.drop_table("logins")
-    op.drop_index("ix_keys_user_id", table_name="keys")
-    op.drop_table("keys")
     op.drop_index("ix_deliveries_state_not_before_s", table_name="deliveries")
     op.drop_index("ix_deliveries_hook_id", table_name="deliveries")
     op.drop_table("deliveries")
