@@ -45,7 +45,7 @@ def test_how_the_server_fares_is_seen(system: Page) -> None:
     models = system.get_by_role("definition").nth(2)
     expect(models).to_contain_text(re.compile(r"\d+ MB of [\d.]+ [GM]B"))
     expect(system.get_by_role("definition").nth(5)).to_contain_text("1 failed", timeout=WAIT_MS)
-    expect(system.get_by_role("img", name=re.compile(r"^Memory: this server \d+ MB, at most"))).to_be_visible()
+    expect(system.get_by_role("img", name=re.compile(r"^Memory: this server [\d.]+ [MG]B, at most"))).to_be_visible()
     expect(system.get_by_role("img", name=re.compile("^At work: recordings"))).to_be_visible()
     assert system.locator("canvas").count() == 4
     system.get_by_role("button", name="24 hours").click()
