@@ -36,6 +36,8 @@ def listening() -> Iterator[Heard]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         heard.address = f"http://127.0.0.1:{server.server_port}/in"
-        yield heard
-        server.shutdown()
-        thread.join()
+        try:
+            yield heard
+        finally:
+            server.shutdown()
+            thread.join()

@@ -53,6 +53,7 @@ def test_the_keyboard_goes_everywhere(page: Page) -> None:
     page.goto("")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="Commands")).to_be_focused()
     page.keyboard.type("spea")
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Speakers").first).to_have_attribute("aria-current", "page")
@@ -60,6 +61,37 @@ def test_the_keyboard_goes_everywhere(page: Page) -> None:
     page.keyboard.type("fire drill")
     page.keyboard.press("Enter")
     expect(page).to_have_url(page.url.split("/app/")[0] + "/app/archive?q=fire%20drill")
+
+
+def test_a_screen_is_told_by_its_title_and_reached_past_the_navigation(page: Page, site: str) -> None:
+    page.goto("files")
+    expect(page).to_have_title("Files · Earwitness")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    expect(page).to_have_url(f"{site}/app/files")
+    page.get_by_role("navigation").first.get_by_role("link", name="Models").click()
+    expect(page).to_have_title("Models · Earwitness")
+    expect(page.locator("p[aria-live=polite]").filter(has_text="Models · Earwitness")).to_be_attached()
+    expect(page.get_by_role("region", name="Notifications")).to_have_attribute("aria-live", "polite")
+
+
+def test_a_phone_reaches_every_screen(browser: Browser, site: str) -> None:
+    with browsing.tab(browser, site, viewport={"width": 390, "height": 800}) as page:
+        page.goto("")
+        for name in ("Speakers", "Models", "System", "Settings"):
+            page.get_by_role("button", name="More", exact=True).click()
+            page.get_by_role("menuitem", name=name).click()
+            expect(page).to_have_url(f"{site}/app/{name.lower()}")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_who_wants_no_motion_sees_none(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto("settings")
+    button = page.get_by_role("main").get_by_role("button").first
+    assert button.evaluate("e => getComputedStyle(e).transitionDuration") in {"0.001s", "1ms"}
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "contrast"])
@@ -101,9 +133,15 @@ def test_a_server_that_goes_and_comes_back_is_waited_for(browser: Browser, tmp_p
         port = int(base.rpartition(":")[2])
         held = browser.new_context(base_url=f"{base}/app/")
         page = held.new_page()
-        page.goto("")
+        page.goto("settings/retention")
         expect(page.get_by_text("Connected")).to_be_attached()
-    expect(page.get_by_text("The server does not answer. Trying again")).to_be_attached()
+        expect(page.get_by_role("row").first).to_be_visible()
+    expect(page.get_by_text("The server does not answer. Trying again")).to_be_visible()
+    page.get_by_role("link", name="Privacy").first.click()
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
     with running(Settings(home=tmp_path), port=port):
         expect(page.get_by_text("Connected")).to_be_attached(timeout=15_000)
+        expect(page.get_by_text("The server is back.")).to_be_visible()
+        expect(page.get_by_text("No voice is known here")).to_be_visible()
+        expect(page.get_by_role("alert")).to_have_count(0)
     held.close()
