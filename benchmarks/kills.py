@@ -29,7 +29,7 @@ import threading
 import time
 import wave
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +41,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 import common
+from databases import reached
 from earwitness import config
 from earwitness.archive import upkeep
 from earwitness.archive.schema.heard import RecordingRow, RevisionRow, SegmentRow
@@ -50,7 +51,6 @@ from earwitness.types import Provenance, Segment, Transcript
 
 sys.path.insert(0, str(common.ROOT / "tests"))
 
-from support import postgres
 from support.sockets import free_port
 
 RATE, PIECE_S, SESSION_S, LONGEST_S = 16_000, 0.1, 40.0, 4.0
@@ -342,17 +342,6 @@ def measure(folder: Path, database: str, options: argparse.Namespace) -> list[An
         round(sum(load.kept.safe_s.values())), sound_s, len(found.damage) + len(found.missing),
         common.percentiles(server.ready_s[1:], 50, 95),
     ]  # fmt: skip
-
-
-@contextlib.contextmanager
-def reached(database: str) -> Iterator[str]:
-    """The address of the database that is asked for; empty for SQLite."""
-    if database != "own":
-        yield database
-        return
-    programs = postgres.programs() or sys.exit("PostgreSQL is not installed: apt install postgresql")
-    with postgres.running(programs) as address:
-        yield address
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Connection, insert, select, text, update
 
 from earwitness.archive.database import Database
 from earwitness.archive.schema.accounts import GrantRow, UserRow
@@ -127,7 +127,7 @@ def test_words_of_another_text_give_no_times(search: Search, database: Database)
 
 
 def test_pages_hold_everything_once_also_while_more_is_said(database: Database) -> None:
-    search, many = Search(database), [f"word {'and word ' * (n % 3)}number {n}" for n in range(25)]
+    search, many = Search(database, counting_s=60), [f"word {'and word ' * (n % 3)}number {n}" for n in range(25)]
     with database.writing() as connection:
         one = said.recording(connection)
         said.say(connection, one, *many)
@@ -156,10 +156,14 @@ def test_a_page_nobody_gave_out_is_refused(search: Search) -> None:
             search.find(HOUSE, "fire", page=page)
 
 
-def test_more_than_can_be_counted_is_told(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_can_be_counted_is_told(search: Search, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find, "COUNTED", 3)
-    found = search.find(HOUSE, "", size=2)
+    patient = Search(database, counting_s=60)
+    found = patient.find(HOUSE, "", size=2)
     assert (found.count, found.more) == (3, True)
+    monkeypatch.setattr(conditions.Limit, "within", lambda *_: None)
+    found = patient.find(HOUSE, "", size=2)
+    assert (len(found.hits), found.count, found.more) == (2, 2, True)
     found = search.find(HOUSE, "the", size=1, count=False)
     assert (texts(found), found.count, found.more) == ([TALK[3]], None, False)
     assert texts(search.find(HOUSE, "the", size=1, page=found.next)) == [TALK[0]]
@@ -273,6 +277,24 @@ def test_a_search_that_takes_too_long_is_stopped(
             connection.execute(text(endless))
     assert "rarer words" in told.value.remedy
     assert len(search.find(HOUSE, "kitchen").hits) == 2
+
+
+@pytest.mark.usefixtures("search")
+def test_what_may_take_less_long_is_given_up_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditions, "STEPS", 1)
+    endless = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+
+    def tried(connection: Connection) -> None:
+        with conditions.limited(connection, 0.3) as limit:
+            assert limit.within(0.05, lambda: connection.execute(endless).scalar_one()) is None
+            assert limit.within(60, lambda: connection.execute(text("SELECT 7")).scalar_one()) == 7
+            assert limit.within(60, lambda: connection.execute(endless).scalar_one()) is None
+            connection.execute(endless)
+
+    with database.reading() as connection:
+        assert connection is not None
+        with pytest.raises(Busy, match=r"longer than 0\.3 s"):
+            tried(connection)
 
 
 def test_nothing_is_there_to_be_found(database: Database) -> None:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -14,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, func, insert, select, text
 
+from earwitness.archive.checkpoints import EACH
 from earwitness.archive.database import Database
 from earwitness.archive.people import People
 from earwitness.archive.schema import Tables
@@ -151,6 +153,24 @@ def test_a_full_queue_and_a_closed_one_say_so(
     writer.close()
     with pytest.raises(StorageFailed, match="closed"):
         writer.submit(lambda c: None)
+
+
+def test_what_is_written_much_goes_from_the_log_into_the_file_meanwhile(database: Database) -> None:
+    if database.file is None:
+        pytest.skip("PostgreSQL does that by itself")
+    with closing(Writer(database)) as writer:
+        writer.write(partial(_person, "first"))
+        assert database.empty_log()
+        before = database.file.stat().st_size
+        for number in range(EACH):
+            writer.write(partial(_person, f"somebody {number}"))
+        deadline = time.monotonic() + 20
+        while database.file.stat().st_size == before:
+            assert time.monotonic() < deadline, "all of it lies in the log"
+            time.sleep(0.01)
+        assert database.empty_log()
+    assert _count(database) == EACH + 1
+    assert not [t for t in threading.enumerate() if t.name == "archive-checkpoints"]
 
 
 def test_what_waits_at_the_end_is_written(database: Database) -> None:

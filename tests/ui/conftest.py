@@ -1,5 +1,6 @@
 """What tests of the web UI share: one browser, and a real server with the embedded model a module."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,7 @@ from support.server import running
 def browser() -> Iterator[Browser]:
     why = browsing.why_not()
     if why is not None:
+        assert browsing.BUILT.is_file() or "CI" not in os.environ, why
         pytest.skip(why)
     with sync_playwright() as play:
         found = browsing.launched(play)

@@ -33,7 +33,7 @@ class Database:
     def __init__(self, place: Path | str) -> None:
         """`place` is SQLite's file, or PostgreSQL's address. Raises BadInput for another one."""
         self._place = place if isinstance(place, Path) else postgres.address(place)
-        self._lock = threading.Lock()
+        self._lock, self._moving = threading.Lock(), threading.Lock()
         self._engine: Engine | None = None
 
     @property
@@ -86,8 +86,13 @@ class Database:
 
     def empty_log(self) -> bool:
         """Bring everything into the file, so that what was deleted is gone; False where a reader was in the way."""
-        with self._explained():
+        with self._explained(), self._moving:
             return sqlite.emptied(self._opened()) if self.file else postgres.emptied(self._opened())
+
+    def shorten_log(self) -> None:
+        """Bring what is in SQLite's log into the file, as far as nobody has to wait for it."""
+        with self._explained(), self._moving:
+            sqlite.moved(self._opened())
 
     def close(self) -> None:
         """Let go of the file. The database opens again when it is next wanted."""

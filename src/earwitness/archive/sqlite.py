@@ -31,6 +31,7 @@ SETUP = (
     "PRAGMA secure_delete = ON",  # what is deleted is overwritten by zeros
     "PRAGMA synchronous = FULL",
     "PRAGMA temp_store = MEMORY",
+    "PRAGMA wal_autocheckpoint = 4000",  # pages, 16 MB; see checkpoints.py, which comes first where much is written
 )
 
 MEANINGS = (
@@ -140,6 +141,11 @@ def notices(source: Engine, each_s: float) -> Iterator[bool]:
 def emptied(source: Engine) -> bool:
     """Bring everything from the log into the file and empty the log; False where a reader held it for too long."""
     return _pragma(source, "PRAGMA wal_checkpoint(TRUNCATE)")[0] == 0
+
+
+def moved(source: Engine) -> None:
+    """Bring the log into the file without holding up whoever reads or writes; not at all while another one does."""
+    _pragma(source, "PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def explained(error: DBAPIError | sqlite3.Error, file: Path) -> EarwitnessError:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from earwitness.archive.checkpoints import Checkpoints
 from earwitness.archive.database import Database
 from earwitness.errors import Busy, EarwitnessError, StorageFailed
 
@@ -34,6 +35,7 @@ class Writer:
 
     def __init__(self, database: Database, after: Callable[[], None] = lambda: None) -> None:
         self._database, self._after = database, after
+        self._checkpoints = Checkpoints(database)
         self._waiting = deque[Waiting]()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -74,6 +76,7 @@ class Writer:
             self._changed.notify()
         if self._thread is not None:
             self._thread.join()
+        self._checkpoints.close()
 
     def _work(self) -> None:
         while True:
@@ -99,6 +102,7 @@ class Writer:
                 told.set_result(value)
             else:
                 told.set_exception(failed)
+        self._checkpoints.written(len(some))
         self._after()
 
     def _together(self, some: Sequence[Waiting]) -> list[Made] | None:

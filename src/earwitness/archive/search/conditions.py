@@ -2,8 +2,9 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -33,6 +34,7 @@ from earwitness.archive.search.tokens import tokens
 from earwitness.archive.viewer import Viewer, sees
 from earwitness.errors import Busy
 
+T = TypeVar("T")
 FTS = table("segment_fts", column("rowid"), column("segment_fts"))
 VECTOR: ColumnElement[str] = literal_column("segments.vector")
 STEPS = 20_000
@@ -128,7 +130,8 @@ def _filter(connection: Connection, wanted: Filter) -> ColumnElement[bool]:
 def _source(connection: Connection, value: str) -> ColumnElement[bool]:
     rows = connection.execute(select(SourceRow.id, SourceRow.name))
     ids = [row.id for row in rows if row.id == value or _named(row.name, value)]
-    return func.coalesce(RecordingRow.source_id, "").in_(ids)
+    # said so that `not` of it holds for what has no source, and that PostgreSQL knows how many have this one
+    return and_(RecordingRow.source_id.is_not(None), RecordingRow.source_id.in_(ids))
 
 
 def _speaker(connection: Connection, value: str) -> ColumnElement[bool]:
@@ -159,25 +162,65 @@ def _named(name: str, value: str) -> bool:
     return f" {tokens(value)} " in f" {tokens(name)} "
 
 
+class Limit:
+    """How long the database may take for something on a connection."""
+
+    def __init__(self, connection: Connection, seconds: float) -> None:
+        self._connection, self.until = connection, time.monotonic() + seconds
+        self._raw = connection.connection.driver_connection
+
+    def begin(self) -> None:
+        """Hold it to that from now on."""
+        if isinstance(self._raw, sqlite3.Connection):
+            self._raw.set_progress_handler(lambda: int(time.monotonic() > self.until), STEPS)
+        else:
+            left = max(1, round(1000 * (self.until - time.monotonic())))
+            self._connection.exec_driver_sql(f"SET LOCAL statement_timeout = {left}")
+
+    def end(self) -> None:
+        """Let go."""
+        if isinstance(self._raw, sqlite3.Connection):
+            self._raw.set_progress_handler(None, 0)
+
+    def within(self, seconds: float, find: Callable[[], T]) -> T | None:
+        """What something finds; None where it takes longer than that. Raises what the database raises otherwise."""
+        whole = self.until
+        self.until = min(whole, time.monotonic() + seconds)
+        try:
+            with self._connection.begin_nested():
+                self.begin()
+                found = find()
+                self.until = whole
+                self.begin()
+        except DBAPIError as error:
+            if not _stopped(error):
+                raise
+            return None
+        else:
+            return found
+        finally:
+            self.until = whole
+
+
 @contextmanager
-def limited(connection: Connection, seconds: float) -> Iterator[None]:
+def limited(connection: Connection, seconds: float) -> Iterator[Limit]:
     """Stop whatever the database does within for longer. Raises Busy then."""
-    raw = connection.connection.driver_connection
-    until = time.monotonic() + seconds
-    if isinstance(raw, sqlite3.Connection):
-        raw.set_progress_handler(lambda: int(time.monotonic() > until), STEPS)
-    else:
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, round(1000 * seconds))}")
+    limit = Limit(connection, seconds)
+    limit.begin()
     try:
-        yield
+        yield limit
     except DBAPIError as error:
-        names = getattr(error.orig, "sqlite_errorname", ""), getattr(error.orig, "sqlstate", "")
-        if names[0] != "SQLITE_INTERRUPT" and names[1] != "57014":
+        if not _stopped(error):
             raise
         raise too_long(seconds) from error
     finally:
-        if isinstance(raw, sqlite3.Connection):
-            raw.set_progress_handler(None, 0)
+        limit.end()
+
+
+def _stopped(error: DBAPIError) -> bool:
+    """Whether the database was stopped because it took too long."""
+    names = getattr(error.orig, "sqlite_errorname", ""), getattr(error.orig, "sqlstate", "")
+    return names[0] == "SQLITE_INTERRUPT" or names[1] == "57014"
 
 
 def too_long(seconds: float) -> Busy:

@@ -1,10 +1,11 @@
 """Finds what was said: the newest first, or what fits best, a page at a time, and never what the viewer may not see."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeAlias
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from earwitness.archive.database import Database
 from earwitness.archive.schema.heard import RecordingRow, SegmentRow, SpeakerRow
@@ -20,6 +21,9 @@ from earwitness.archive.viewer import Viewer
 Sort = Literal["newest", "relevance"]
 By = Literal["words", "meaning", "both"]
 
+Counting: TypeAlias = Callable[[Callable[[], int]], int | None]
+"""Counts, and gives up when that takes too long."""
+
 COUNTED = 1000
 """Hits are counted up to here."""
 
@@ -28,6 +32,9 @@ RANKED = 2000
 
 LONGEST_S = 2.0
 """How long a search may take."""
+
+COUNTING_S = 0.03
+"""How long counting may take besides; there are more than are shown then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ class Found:
     next: str | None = None
     """Where the next page begins; None at the end."""
     count: int | None = None
-    """How many hits there are, at most `COUNTED`; told with the first page."""
+    """How many hits there are, as far as they were counted; told with the first page."""
     more: bool = False
     """Whether there are more than `count`."""
     typos: bool = False
@@ -87,8 +94,8 @@ class Found:
 class Search:
     """Search over the archive. Safe to share between threads."""
 
-    def __init__(self, database: Database, longest_s: float = LONGEST_S) -> None:
-        self._database, self._longest_s = database, longest_s
+    def __init__(self, database: Database, longest_s: float = LONGEST_S, counting_s: float = COUNTING_S) -> None:
+        self._database, self._longest_s, self._counting_s = database, longest_s, counting_s
 
     def find(
         self,
@@ -103,22 +110,24 @@ class Search:
     ) -> Found:
         """A page of what is found for a query, as `query` reads it; `page` is the `next` of the one before.
 
-        `near` says whether words may have typos; None tries them where nothing is found without. Counting a frequent
-        word behind a filter takes longer than finding its newest: without `count` it is left. Raises BadInput for a
-        query or page that means nothing, and Busy where the search takes too long.
+        `near` says whether words may have typos; None tries them where nothing is found without. Hits are counted up to
+        `COUNTED`, as far as that is quick, unless `count` says not to. Raises BadInput for a query or page that means
+        nothing, and Busy where the search takes too long.
         """
         query, at = parse(text), place(page, "n" if sort == "newest" else "r")
         with self._database.reading() as connection:
             if connection is None:
                 return Found(count=0)
-            with limited(connection, self._longest_s):
+            with limited(connection, self._longest_s) as limit:
+                counting = partial(limit.within, self._counting_s) if count and at is None else None
+                seek = partial(_page, connection, viewer, sort=sort, size=size, counting=counting)
                 wide = at.typos if at else bool(near)
                 asked = typos.widened(connection, query) if wide else query
-                found = _page(connection, viewer, asked, sort, at, size, wide, count)
+                found = seek(asked, at=at, wide=wide)
                 if not found.hits and at is None and near is None:
                     asked, wide = typos.widened(connection, query), True
                     if asked != query:
-                        found = _page(connection, viewer, asked, sort, None, size, wide, count)
+                        found = seek(asked, at=None, wide=wide)
                 return found if not (wide and found.hits) else instead(found, query, asked)
 
 
@@ -126,36 +135,45 @@ def _page(
     connection: Connection,
     viewer: Viewer,
     query: Query,
+    *,
     sort: Sort,
     at: Place | None,
     size: int,
     wide: bool,
-    count: bool,
+    counting: Counting | None,
 ) -> Found:
-    ident, matching, where = order(connection, query), tables(connection, query), conditions(connection, query, viewer)
-    alone = viewer.everything and not query.filters and ident is FTS.c.rowid
-    newest = select(ident).select_from(FTS if alone else matching).where(*where).order_by(ident.desc())
-    count = count and at is None
-    counted = list(connection.execute(newest.limit(COUNTED + 1)).scalars()) if count else []
+    there: int | None
     if sort == "newest":
-        ids = counted
-        if not count:
-            behind = newest.where(ident < at.id) if at else newest
-            ids = list(connection.execute(behind.limit(size + 1)).scalars())
+        ident, newest = _newest(connection, query, viewer)
+        behind = newest.where(ident < at.id) if at else newest
+        ids: list[int] = list(connection.execute(behind.limit(size + 1)).scalars())
         after = Place(wide, "n", ids[size - 1]) if len(ids) > size else None
+        there = len(ids)
+        if counting is not None and after is not None:
+            there = counting(lambda: len(connection.execute(newest.limit(COUNTED + 1)).all()))
     else:
         best = ranked(connection, viewer, query, at.top if at else None)
         top = at.top if at else max((ident for _, ident in best), default=0)
+        there = len(best)
         best = best if at is None else [one for one in best if one < (at.score, at.id)]
         ids = [ident for _, ident in best[:size]]
         score, last = best[size - 1] if len(best) > size else (0, 0)
         after = Place(wide, "r", last, score, top) if len(best) > size else None
+    count, more = (size, True) if there is None else (min(there, COUNTED), there > COUNTED)
     return Found(
         hits=hits(connection, query, ids[:size]),
         next=after.told() if after else None,
-        count=min(len(counted), COUNTED) if count else None,
-        more=len(counted) > COUNTED,
+        count=count if counting else None,
+        more=counting is not None and more,
     )
+
+
+def _newest(connection: Connection, query: Query, viewer: Viewer) -> tuple[ColumnElement[int], Select[int]]:
+    """The ids of what is found, the newest first, and how the database asks for them."""
+    ident, where = order(connection, query), conditions(connection, query, viewer)
+    alone = viewer.everything and not query.filters and ident is FTS.c.rowid
+    source = FTS if alone else tables(connection, query)
+    return ident, select(ident).select_from(source).where(*where).order_by(ident.desc())
 
 
 def ranked(connection: Connection, viewer: Viewer, query: Query, top: int | None) -> list[tuple[int, int]]:
