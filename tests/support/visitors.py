@@ -55,5 +55,5 @@ class Visitors(Place):
         with browsing.tab(browser, self.base, **how) as page:
             self.enter(page.context, user or self.root)
             page.goto(path)
-            expect(page.get_by_role("heading", level=1)).to_be_visible()
+            expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=20_000)
             yield page
