@@ -86,11 +86,11 @@ def test_the_focus_comes_back(page: Page) -> None:
     expect(button).to_be_focused()
 
 
-def test_recordings_are_found_by_their_titles_and_in_both_languages(page: Page, place: Visitors) -> None:
+def test_recordings_are_found_by_their_titles_and_in_both_languages(page: Page) -> None:
     typed(page, "uber w")
     expect(page.get_by_role("option").first).to_contain_text("Über Wetter")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{place.base}/app/t/{place.house.archive.recordings.page().recordings[0].id}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Über Wetter")
     typed(page, "einstell")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1, name="Profile")).to_be_visible()
@@ -121,10 +121,9 @@ def test_files_are_chosen_and_one_logs_out(browser: Browser, place: Visitors, sa
 
 
 def choose_and_leave(page: Page, sample: Path) -> None:
+    page.on("filechooser", lambda chooser: chooser.set_files(sample))  # before anything else: it takes a while
     typed(page, "upload")
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(sample)
+    page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1, name="Files")).to_be_visible()
     expect(page.get_by_text(sample.name).first).to_be_visible()
     typed(page, "log out")
