@@ -15,7 +15,7 @@ from support import browser as browsing
 from support.browsing import PASSWORD
 from support.scribes import Place
 
-PHONE = {"viewport": {"width": 390, "height": 800}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 800}}
 
 
 @dataclass(frozen=True)
