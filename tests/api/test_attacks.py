@@ -90,7 +90,7 @@ def harmless(found: httpx.Response, told: str) -> None:
 def test_ids_that_lead_elsewhere_lead_nowhere(http: httpx.Client, rows: list[tuple[str, str]]) -> None:
     asked = 0
     for method, template in rows:
-        if "{" in template and method != "SOCKET":
+        if "{" in template and method != "SOCKET" and template != "/app/{path:path}":  # the page answers to all
             for ident in IDS:
                 path = routes.filled(template, {"": ident})
                 found = routes.call(http, method, template, path)

@@ -1,17 +1,19 @@
-"""What tests of the web UI share: one browser, and a real server with the embedded model a module."""
+"""What tests of the web UI share: a browser and a real server with the embedded model, for each module."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from earwitness.config import Settings
 from support import browser as browsing
 from support.server import running
 
+expect.set_options(timeout=20_000)  # machines that test have other work too
 
-@pytest.fixture(scope="session")
+
+@pytest.fixture(scope="module")  # while it is there the thread has a running event loop, which other tests may not have
 def play() -> Iterator[Playwright]:
     why = browsing.why_not()
     if why is not None:
@@ -21,7 +23,7 @@ def play() -> Iterator[Playwright]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(play: Playwright) -> Iterator[Browser]:
     found = browsing.launched(play)
     yield found

@@ -3,7 +3,10 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,7 +170,24 @@ def test_what_broke_off_goes_on_where_it_was(served: Hub, tmp_path: Path) -> Non
         except HubFailed:
             assert directory.scan(tmp_path) == ()
     assert [s.name for s in directory.scan(tmp_path)] == ["whisper-micro/base"]
-    assert size < served.sent[WEIGHTS] < size + 3_000_000
+    assert size <= served.sent[WEIGHTS] < size + 3_000_000
+
+
+def test_a_process_that_was_killed_is_gone_on_with(served: Hub, tmp_path: Path) -> None:
+    size, served.holds = len(served.files[WEIGHTS]), threading.Event()
+    command = [sys.executable, "-m", "earwitness", "models", "pull", served.repo]
+    env = os.environ | {"EARWITNESS_MODELS": str(tmp_path), "HF_ENDPOINT": served.address}
+    with subprocess.Popen(command, env=env) as process:
+        deadline = time.monotonic() + 60
+        while sum(p.stat().st_size for p in tmp_path.rglob(f"*/{WEIGHTS}")) < size // 2:
+            assert time.monotonic() < deadline, "nothing comes"
+            time.sleep(0.05)
+        process.kill()
+    served.holds.set()
+    here = sum(p.stat().st_size for p in tmp_path.rglob(f"*/{WEIGHTS}"))
+    served.sent.clear()
+    assert _pull(served, tmp_path).path.is_dir()
+    assert served.sent[WEIGHTS] == size - here
 
 
 def test_a_wrong_checksum_is_refused_and_fetched_anew(served: Hub, tmp_path: Path) -> None:

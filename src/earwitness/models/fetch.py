@@ -125,38 +125,48 @@ def fetch(url: str, root: Path, *, sha256: str = "", told: Told | None = None) -
         raise BadInput(f"{url[:80]!r} is no web address", remedy="Addresses begin with https:// or http://.")
     folder = _folder(root, url)
     target = folder / name_of(url)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for left in reversed(range(TRIES)):
-            had = target.stat().st_size if target.exists() else 0
-            try:
-                _go_on(url, target, told)
-                break
-            except (HubFailed, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
-                moved = target.exists() and target.stat().st_size > had
-                if not left or not moved:
-                    raise _unreached(url, error) from error
-                time.sleep(PAUSE_S)
-        found = digest(target)
-    except OSError as error:
-        if isinstance(error, EarwitnessError):
-            raise
-        raise StorageFailed(f"{target.name} can't be kept: {error.strerror or error}") from error
+    resumed(url, target, told=told)
+    found = digest(target)
     if sha256 and found != sha256.strip().lower():
         shutil.rmtree(folder, ignore_errors=True)
         raise HubFailed(f"{target.name} came with the checksum {found}", remedy="Check --sha256, or fetch it again.")
     return target
 
 
+def resumed(url: str, target: Path, *, headers: Mapping[str, str] | None = None, told: Told | None = None) -> None:
+    """Have a file whole at its place, where what came of it before is gone on with. Raises what `fetch` does."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for left in reversed(range(TRIES)):
+            had = target.stat().st_size if target.exists() else 0
+            try:
+                _go_on(url, target, headers or {}, told)
+                break
+            except (HubFailed, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
+                moved = target.exists() and target.stat().st_size > had
+                if not left or not moved:
+                    raise _unreached(url, error) from error
+                time.sleep(PAUSE_S)
+    except OSError as error:
+        if isinstance(error, EarwitnessError):
+            raise
+        raise StorageFailed(f"{target.name} can't be kept: {error.strerror or error}") from error
+
+
+def mark_of(target: Path) -> Path:
+    """Where it stands what the server said of a file that is half there."""
+    return target.with_name(f".{target.name}.mark")
+
+
 def _folder(root: Path, url: str) -> Path:
     return root / f".fetch-{hashlib.sha256(url.encode()).hexdigest()[:16]}"
 
 
-def _go_on(url: str, target: Path, told: Told | None) -> None:
+def _go_on(url: str, target: Path, more: Mapping[str, str], told: Told | None) -> None:
     """Fetch what is missing of a file. Raises HubFailed where it breaks off."""
-    noted = target.with_name("mark.json")
+    noted = mark_of(target)
     had, before = (target.stat().st_size if target.exists() else 0), _noted(noted)
-    headers = {"User-Agent": f"earwitness/{__version__}", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": f"earwitness/{__version__}", "Accept-Encoding": "identity", **more}
     if had and before.mark:
         if had == before.size:
             return

@@ -1,34 +1,38 @@
 """Fetches models from a hub that speaks Hugging Face's protocol, resuming and checking what comes.
 
 Only weights in safe formats, JSON and licence files are asked for. What has come stays in a hidden folder of the model
-directory, so that the next try goes on with it; the model appears when all of it is there and sound. Half of a file is
-gone on with by versions of the library before 2; later ones begin that file anew.
+directory, so that the next try goes on with it; the model appears when all of it is there and sound. Weights are
+fetched here, because the library from its version 2 on throws half a file away.
 
-Source: huggingface_hub 1 and 2, `HfApi.model_info` and `snapshot_download`. A token is taken from HF_TOKEN or from
-`hf auth login`, as that library does.
+Source: huggingface_hub 1 and 2, `HfApi.model_info`, `snapshot_download` and `hf_hub_url`. A token is taken from
+HF_TOKEN or from `hf auth login`, as that library does.
 """
 
-import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from earwitness.errors import BadInput, EarwitnessError, HubFailed, Missing, NotFound, StorageFailed
+from earwitness.errors import BadInput, Cancelled, EarwitnessError, HubFailed, Missing, NotFound, StorageFailed
 from earwitness.files import digest
-from earwitness.models import bring, directory, known, manifest
+from earwitness.models import bring, directory, fetch, known, manifest
 from earwitness.models.convert import checkpoint
 from earwitness.models.directory import Stored
 from earwitness.models.manifest import Origin
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
 
 TEXTS = ("*.json", "vocabulary.txt", "LICENSE*", "README.md")
 CACHE = ".cache"
 """What the library keeps beside the files to know how far it is."""
 
-LEFT = re.compile(r".+\.[0-9a-f]{8}\.incomplete")
-"""Half a file of a process that has ended, which versions from 2 on never go on with."""
+TEXT_BYTES, AT_ONCE = 1 << 20, 4
+"""What is larger is fetched here, so many files at once."""
 
 LOOK_S = 0.25
 """How often it is looked how much has come."""
@@ -97,14 +101,42 @@ def pull(
                 return here
             licence = next((t.removeprefix("license:") for t in info.tags or () if t.startswith("license:")), "")
             origin = Origin("pull", f"{api.endpoint}/{source}", info.sha or "", licence)
-            for path in partial.rglob("*.incomplete"):
-                if LEFT.fullmatch(path.name):
-                    path.unlink(missing_ok=True)
-            size = sum(s.size or 0 for s in info.siblings or () if s.rfilename in files)
-            _room(repo, partial, size)
-            with _watched(partial, size, told):
-                api.snapshot_download(repo, revision=info.sha, local_dir=partial, allow_patterns=files)
+            sizes = {s.rfilename: s.size or 0 for s in info.siblings or () if s.rfilename in files}
+            large = [name for name in files if sizes[name] > TEXT_BYTES]
+            texts = [name for name in files if name not in large] or ["README.md"]
+            _room(repo, partial, sum(sizes.values()))
+            with _watched(partial, sum(sizes.values()), told):
+                # the small ones first: what may not be had is refused there, and the library knows why
+                api.snapshot_download(repo, revision=info.sha, local_dir=partial, allow_patterns=texts)
+                _large(api, repo, info.sha, partial, {name: sizes[name] for name in large})
             return _kept(root, partial, form, called, {each: sums[each] for each in files}, origin, replace=replace)
+
+
+def _large(api: "HfApi", repo: str, revision: str | None, partial: Path, sizes: Mapping[str, int]) -> None:
+    """Fetch large files, each from where it broke off; one that is there is looked at later."""
+    from huggingface_hub import get_token, hf_hub_url
+
+    token, over = get_token(), threading.Event()
+
+    def going(_done: int, _size: int) -> None:
+        if over.is_set():
+            raise Cancelled("another file could not be had")
+
+    def one(name: str) -> None:
+        if (partial / name).is_file() and (partial / name).stat().st_size == sizes[name]:
+            return
+        url = hf_hub_url(repo, name, revision=revision, endpoint=api.endpoint)
+        fetch.resumed(url, partial / name, headers={"Authorization": f"Bearer {token}"} if token else None, told=going)
+
+    with ThreadPoolExecutor(AT_ONCE, "hub") as threads:
+        try:
+            for done in [threads.submit(one, name) for name in sizes]:
+                done.result()
+        finally:
+            over.set()  # for who waits no longer, the others end too
+            threads.shutdown(wait=False, cancel_futures=True)
+    for name in sizes:
+        fetch.mark_of(partial / name).unlink(missing_ok=True)
 
 
 def _room(repo: str, partial: Path, size: int) -> None:
