@@ -4,8 +4,8 @@ import os
 import signal
 import sqlite3
 import subprocess
-import time
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
